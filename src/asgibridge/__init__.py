@@ -1,0 +1,1 @@
+"""The typed bridge between blocking and async Python."""

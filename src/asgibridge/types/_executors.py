@@ -1,0 +1,90 @@
+"""Where blocking code runs."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, ParamSpec, Protocol, TypeVar, runtime_checkable
+
+__all__ = (
+    "BlockingExecutor",
+    "CallerExecutor",
+    "ExecutorLease",
+    "Runnable",
+    "SupportsLease",
+    "SupportsPost",
+)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class BlockingExecutor(Protocol):
+    """Runs blocking callables elsewhere.
+
+    Any `concurrent.futures.Executor` fits.  Callers may rely on every accepted
+    call being run once or its future being cancelled, never neither.  They may
+    not rely on which thread runs it, nor on order, unless the executor says so.
+    """
+
+    def submit(
+        self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Future[T]:
+        """Schedule ``fn(*args, **kwargs)`` and return the future of its result."""
+        ...
+
+
+class Runnable(Protocol):
+    """A piece of work that keeps its own result."""
+
+    def run(self) -> None:
+        """Do the work, once, on the current thread.  Never raises."""
+        ...
+
+
+@runtime_checkable
+class SupportsPost(Protocol):
+    """An executor that takes work which needs no future.
+
+    The short way for crossings: no future, no lock per call.  A bridge asks
+    for it with `isinstance`, and uses `BlockingExecutor.submit` otherwise.
+    """
+
+    def post(self, work: Runnable, /) -> None:
+        """Schedule *work*; raise `ExecutorClosedError` after a close."""
+        ...
+
+
+class ExecutorLease(BlockingExecutor, Protocol):
+    """One thread of an executor, on loan.
+
+    Everything submitted runs on the same thread, in the order of submission.
+    """
+
+    def release(self) -> None:
+        """Give the thread back; calls already submitted run first.
+
+        Does not wait.  A second release does nothing.
+        """
+        ...
+
+
+@runtime_checkable
+class SupportsLease(Protocol):
+    """An executor that lends single threads, one for each scope."""
+
+    def lease(self) -> ExecutorLease:
+        """Return a new lease, at once: no thread is needed before it is used."""
+        ...
+
+
+class CallerExecutor(BlockingExecutor, Protocol):
+    """Runs calls on a thread that is blocked in `run_until_future`.
+
+    A loop runner is handed one for each call: the blocked caller's thread.
+    """
+
+    def run_until_future(self, future: Future[Any], /) -> None:
+        """Run submitted calls on this thread until *future* is done.
+
+        Only for the thread that the executor belongs to.
+        """
+        ...
