@@ -166,7 +166,7 @@ class BlockingCall(Generic[T]):
             return self._context.run(self._fn, *self._args, **self._kwargs)
 
     def _complete(self) -> None:
-        self._args = self._kwargs = ()  # type: ignore[assignment]  # not used again
+        self._args, self._kwargs = (), {}
         self.is_done = True
         try:
             self.mailbox.post(self)

@@ -220,6 +220,6 @@ class HostedCall(Generic[T]):
             self._end()
 
     def _end(self) -> None:
-        self._args = self._kwargs = ()  # type: ignore[assignment]  # not used again
+        self._args, self._kwargs = (), {}
         self.is_done = True
         self._frame.executor.wake(self)

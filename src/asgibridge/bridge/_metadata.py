@@ -22,5 +22,5 @@ def dressed_as(fn: Callable[..., Any], wrapper: F) -> F:
     wrapper.__qualname__ = fn.__qualname__
     wrapper.__doc__ = fn.__doc__
     wrapper.__annotations__ = fn.__annotations__
-    wrapper.__wrapped__ = fn  # type: ignore[attr-defined]
+    wrapper.__dict__["__wrapped__"] = fn
     return wrapper

@@ -5,7 +5,6 @@ import sys
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import DeadlockError
@@ -94,7 +93,7 @@ def _pass_cancellation_on(outer: "BlockingCall[Any]") -> None:
     task = asyncio.current_task()
     assert task is not None  # noqa: S101  # runners run tasks
     loop = task.get_loop()
-    outer.inner_cancel = partial(loop.call_soon_threadsafe, task.cancel)
+    outer.inner_cancel = lambda: loop.call_soon_threadsafe(task.cancel)
     # Looked at after it was set: the other side does it in the other order.
     if outer.is_cancelled:
         raise CancelledError

@@ -8,7 +8,7 @@ import attrs
 
 from ..errors import ExecutorClosedError, ExecutorDroppedCallError
 from ..loops import running_loop_or_none, set_running_loop
-from ..types import BlockingExecutor, Runnable, SupportsPost
+from ..types import BlockingExecutor, SupportsPost
 from ._call import BlockingCall
 from ._engine import Engine
 from ._places import Place
@@ -134,9 +134,8 @@ class _Submitter:
         future.add_done_callback(check)
 
 
-def _run_anywhere(call: Runnable) -> None:
+def _run_anywhere(call: BlockingCall[Any]) -> None:
     """Run *call*; the executor may have chosen the thread of a running loop."""
-    assert isinstance(call, BlockingCall)  # noqa: S101
     if running_loop_or_none() is None:
         call.run()
     else:

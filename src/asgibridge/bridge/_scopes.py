@@ -135,7 +135,9 @@ class AsyncSingleThreadContext:
 
     _engine: Engine
     # The runners of the blocks being executed; None for those inside another.
-    _runners: list[SingleThreadRunner | None] = attrs.field(factory=list, init=False)
+    _runners: list[SingleThreadRunner | None] = attrs.field(
+        factory=list[SingleThreadRunner | None], init=False
+    )
 
     def __enter__(self) -> Self:
         engine = self._engine
