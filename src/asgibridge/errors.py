@@ -6,13 +6,16 @@ object, and what to do about it.
 """
 
 __all__ = (
+    "AddressError",
     "AlreadyEnteredError",
+    "ApplicationLoadError",
     "BridgeClosedError",
     "BridgeError",
     "DeadlockError",
     "ExecutorClosedError",
     "ExecutorDroppedCallError",
     "LoopStoppedError",
+    "NotAnApplicationError",
     "NotAsyncError",
     "NotEnteredError",
     "NotSyncError",
@@ -72,3 +75,15 @@ class AlreadyEnteredError(BridgeError, RuntimeError):
 
 class NotEnteredError(BridgeError, RuntimeError):
     """Raised when a context manager is left that was not entered."""
+
+
+class ApplicationLoadError(BridgeError, ImportError):
+    """Raised when ``module:attribute`` cannot be imported or has no such name."""
+
+
+class NotAnApplicationError(BridgeError, TypeError):
+    """Raised for what is neither a WSGI nor an ASGI application."""
+
+
+class AddressError(BridgeError, OSError):
+    """Raised when a server cannot listen at the address it was given."""
