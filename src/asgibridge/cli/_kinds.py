@@ -28,7 +28,7 @@ _FIRST_PARAMETER: Final[Mapping[str, Kind]] = {
 }
 
 
-def application_kind(candidate: object, *, name: str) -> Kind:
+def application_kind(candidate: object, *, name: str, said: Kind | None = None) -> Kind:
     """Return which of the two interfaces *candidate* can be called through.
 
     Calls nothing.
@@ -36,12 +36,15 @@ def application_kind(candidate: object, *, name: str) -> Kind:
     Args:
         candidate: What may be an application: a function, an instance, a class.
         name: What messages call it.
+        said: What the user says it is; believed of anything callable.
 
     Raises:
         NotAnApplicationError: If it is neither, or could be both.
     """
     if not _is_callable(candidate):
         raise _refusal(name, candidate, "it cannot be called")
+    if said is not None:
+        return said
     signature = _signature(candidate)
     fits = _fitting(signature)
     if _WSGI not in fits and _ASGI not in fits:

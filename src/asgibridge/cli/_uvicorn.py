@@ -3,19 +3,25 @@
 import signal
 import socket
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any, Final, final
+from typing import Final, final
 
-import attrs
 import uvicorn
 
 from ..errors import AddressError
+from ..types import ASGIApp
 
-__all__ = ("BackgroundServer", "listen", "serve_until_signalled", "url_of")
+__all__ = (
+    "background_server",
+    "listen",
+    "serve_until_signalled",
+    "sigterm_interrupts",
+    "url_of",
+)
 
 _START_SECONDS: Final = 30.0
-_STOP_SECONDS: Final = 10.0
+_STOP_SECONDS: Final = 5  # how long open requests may take to end
 _BACKLOG: Final = 2048  # uvicorn's own default
 
 
@@ -35,7 +41,7 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as exc:
-        msg = f"cannot listen on {host} port {port}: {exc.strerror or exc}"
+        msg = f"cannot listen on {host} port {port}: {exc.strerror}"
         raise AddressError(msg) from exc
 
 
@@ -45,8 +51,22 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+@contextmanager
+def sigterm_interrupts() -> Generator[None]:
+    """Make SIGTERM raise KeyboardInterrupt, as SIGINT does.
+
+    By default it ends the process on the spot, and nothing is closed.  Only
+    for the main thread.
+    """
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
 def serve_until_signalled(
-    application: Callable[..., Any], listener: socket.socket, *, log_level: str
+    application: ASGIApp, listener: socket.socket, *, log_level: str
 ) -> bool:
     """Serve on the main thread until SIGINT or SIGTERM; close the socket.
 
@@ -55,32 +75,57 @@ def serve_until_signalled(
     Returns:
         Whether the application started up: False if its lifespan failed.
     """
-    config = uvicorn.Config(application, log_level=log_level)
-    server = uvicorn.Server(config)
-    # uvicorn raises the signal once more when it is done.  By default SIGTERM
-    # would end the process there, and nothing that waits to be closed would be.
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        with listener:
+    server = uvicorn.Server(uvicorn.Config(application, log_level=log_level))
+    with sigterm_interrupts(), listener:
+        try:
             server.run(sockets=[listener])
-    except KeyboardInterrupt:
-        pass
-    except SystemExit:  # how uvicorn reports a failed startup
-        return False
-    finally:
-        signal.signal(signal.SIGTERM, previous)
+        except KeyboardInterrupt:  # uvicorn raises the signal again at its end
+            pass
+        except SystemExit:  # how uvicorn reports a failed startup
+            return False
     return True
 
 
-@final
-@attrs.define(eq=False)
-class BackgroundServer:
-    """uvicorn on a thread of its own, for the time of a ``with`` block.
+@contextmanager
+def background_server(application: ASGIApp, listener: socket.socket) -> Generator[None]:
+    """Serve on a thread named "uvicorn" for the time of the block.
 
-    Args:
-        application: An ASGI application.
-        listener: A listening socket; closed with the server.
+    The socket is closed at the end.
+
+    Raises:
+        TimeoutError: If the application does not start up in half a minute.
     """
+    config = uvicorn.Config(
+        application,
+        lifespan="on",
+        log_level="warning",
+        timeout_graceful_shutdown=_STOP_SECONDS,
+    )
+    server = _AnnouncedServer(config)
+    thread = threading.Thread(
+        target=server.run, kwargs={"sockets": [listener]}, name="uvicorn"
+    )
+    with listener:
+        thread.start()
+        try:
+            if not server.ready.wait(_START_SECONDS):
+                msg = f"uvicorn did not start within {_START_SECONDS:.0f} seconds"
+                raise TimeoutError(msg)
+            yield
+        finally:
+            server.should_exit = True
+            thread.join()
 
-    _application: Callable[..., Any] = attrs.field(alias="application")
-    _listener: socket.socket = attrs.field(alias="listener")
+
+@final
+class _AnnouncedServer(uvicorn.Server):
+    """A server that can be waited for."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Announce that the server takes requests."""
+        await super().startup(sockets=sockets)
+        self.ready.set()
