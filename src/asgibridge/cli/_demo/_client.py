@@ -1,7 +1,7 @@
 """Making the requests, and judging what came of them."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, final
 
 import attrs
@@ -14,7 +14,7 @@ from ._trace import Part, Trace
 
 __all__ = ("Outcome", "visit")
 
-_REQUEST_SECONDS: Final = 15.0  # more than a `Gate` waits, so that the gate reports
+_REQUEST_SECONDS: Final = 15.0  # more than `Gates` wait, so that they report
 
 
 @final

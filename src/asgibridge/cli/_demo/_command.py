@@ -54,7 +54,7 @@ def demo(*, stay: bool, port: int) -> None:
             show_table(console, outcomes, loop=site.loop)
             right = show_verdict(console, outcomes)
             if stay:
-                gates.open_all()
+                gates.leave_open()
                 _stay(console, url)
     sys.exit(0 if right else 1)
 

@@ -6,11 +6,13 @@ not streamed or does not overlap ends in a timeout instead of a right answer.
 """
 
 import threading
+from collections.abc import Mapping
+from enum import Enum
 from typing import Final, final
 
 import attrs
 
-__all__ = ("GUESTS", "Gate", "Gates")
+__all__ = ("GUESTS", "Gates", "Sign")
 
 GUESTS: Final = 4
 """How many requests have to be in `Gates.meet` at the same time."""
@@ -18,63 +20,62 @@ GUESTS: Final = 4
 _SECONDS: Final = 10.0
 
 
-@final
-@attrs.define(eq=False)
-class Gate:
-    """Lets nobody through until it is opened."""
+class Sign(Enum):
+    """What one side waits for and the other gives."""
 
-    _meaning: str = attrs.field(alias="meaning")
-    _event: threading.Event = attrs.field(factory=threading.Event, init=False)
-
-    def open(self) -> None:
-        """Let everybody through, now and later."""
-        self._event.set()
-
-    def pass_through(self) -> None:
-        """Wait until the gate is open.
-
-        Raises:
-            TimeoutError: If it is not opened in ten seconds.
-        """
-        if not self._event.wait(_SECONDS):
-            msg = f"waited {_SECONDS:.0f} seconds in vain: {self._meaning}"
-            raise TimeoutError(msg)
+    DOWNLOAD_BEGUN = "the client has the first bytes of the download"
+    UPLOAD_BEGUN = "the view has the first bytes of the upload"
+    QUERY_BEGUN = "the slow query runs"
+    PING_ANSWERED = "another request was answered meanwhile"
 
 
-def _gate(meaning: str) -> Gate:
-    return attrs.field(factory=lambda: Gate(meaning), init=False)
+def _closed_gates() -> Mapping[Sign, threading.Event]:
+    return {sign: threading.Event() for sign in Sign}
 
 
 @final
 @attrs.define(eq=False)
 class Gates:
-    """The gates of one demonstration."""
+    """The signs between client and applications.
 
-    download_begun: Gate = _gate("the client has the first bytes of the download")
-    upload_begun: Gate = _gate("the view has the first bytes of the upload")
-    query_begun: Gate = _gate("the slow query runs")
-    query_may_end: Gate = _gate("another request was answered meanwhile")
-    _guests: threading.Barrier = attrs.field(
-        factory=lambda: threading.Barrier(GUESTS, timeout=_SECONDS), init=False
+    Args:
+        timeout: How long a side waits for the other, in seconds.
+    """
+
+    timeout: float = _SECONDS
+    _given: Mapping[Sign, threading.Event] = attrs.field(
+        factory=_closed_gates, init=False
     )
-    _all_open: bool = attrs.field(default=False, init=False)
+    _guests: threading.Barrier = attrs.field(
+        factory=lambda: threading.Barrier(GUESTS), init=False
+    )
+    _unattended: bool = attrs.field(default=False, init=False)
+
+    def give(self, sign: Sign) -> None:
+        """Let everybody go on who waits for *sign*, now and later."""
+        self._given[sign].set()
+
+    def wait_for(self, sign: Sign) -> None:
+        """Wait until *sign* is given.
+
+        Raises:
+            TimeoutError: If it is not given in time.
+        """
+        if not self._given[sign].wait(self.timeout):
+            msg = f"waited {self.timeout:.0f} seconds in vain until {sign.value}"
+            raise TimeoutError(msg)
 
     def meet(self) -> None:
         """Wait until `GUESTS` requests are here.
 
         Raises:
-            BrokenBarrierError: If they are not, in ten seconds.
+            BrokenBarrierError: If they are not in time.
         """
-        if not self._all_open:
-            self._guests.wait()
+        if not self._unattended:
+            self._guests.wait(self.timeout)
 
-    def open_all(self) -> None:
-        """Let everybody through: nobody is there to open a single gate."""
-        self._all_open = True
-        for gate in (
-            self.download_begun,
-            self.upload_begun,
-            self.query_begun,
-            self.query_may_end,
-        ):
-            gate.open()
+    def leave_open(self) -> None:
+        """Wait for nothing from now on: the client has gone."""
+        self._unattended = True
+        for event in self._given.values():
+            event.set()

@@ -9,7 +9,7 @@ import attrs
 
 from ...bridge import Bridge
 from ...types import HTTPReceive, HTTPScope, HTTPSend
-from ._gates import Gates
+from ._gates import Gates, Sign
 from ._http import read_body, respond
 from ._trace import Trace
 
@@ -58,8 +58,8 @@ class NoteStore:
         return str(answer)
 
     def _wait_for_ping(self) -> str:
-        self._gates.query_begun.open()
-        self._gates.query_may_end.pass_through()
+        self._gates.give(Sign.QUERY_BEGUN)
+        self._gates.wait_for(Sign.PING_ANSWERED)
         return "slow, but done"
 
 

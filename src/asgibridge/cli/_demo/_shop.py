@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask, Response, request
 
 from ...bridge import Bridge
-from ._gates import Gates
+from ._gates import Gates, Sign
 from ._payload import CHUNK_BYTES, PAYLOAD_BYTES, chunks
 from ._trace import Trace
 
@@ -57,7 +57,7 @@ def make_flask_application(bridge: Bridge, trace: Trace, gates: Gates) -> Flask:
         while block := request.stream.read(CHUNK_BYTES):
             trace.mark("request body")
             digest.update(block)
-            gates.upload_begun.open()
+            gates.give(Sign.UPLOAD_BEGUN)
         return digest.hexdigest()
 
     return app
@@ -66,7 +66,7 @@ def make_flask_application(bridge: Bridge, trace: Trace, gates: Gates) -> Flask:
 def _body(trace: Trace, gates: Gates) -> Iterator[bytes]:
     for number, chunk in enumerate(chunks()):
         if number == 1:
-            gates.download_begun.pass_through()
+            gates.wait_for(Sign.DOWNLOAD_BEGUN)
         trace.mark("response body")
         yield chunk
 

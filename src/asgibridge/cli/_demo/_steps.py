@@ -9,7 +9,7 @@ from typing import Final, final
 import attrs
 import httpx
 
-from ._gates import GUESTS, Gates
+from ._gates import GUESTS, Gates, Sign
 from ._payload import PAYLOAD_BYTES, chunks, payload_digest
 
 __all__ = ("STEPS", "Place", "Step", "Visit", "WrongAnswerError")
@@ -92,7 +92,7 @@ def _download(visit: Visit) -> str:
     digest, size = hashlib.sha256(), 0
     with visit.http.stream("GET", "/flask/download") as response:
         for block in response.iter_bytes():
-            visit.gates.download_begun.open()
+            visit.gates.give(Sign.DOWNLOAD_BEGUN)
             digest.update(block)
             size += len(block)
     if digest.hexdigest() != payload_digest():
@@ -110,7 +110,7 @@ def _upload(visit: Visit) -> str:
 def _upload_body(gates: Gates) -> Iterator[bytes]:
     for number, chunk in enumerate(chunks()):
         if number == 1:
-            gates.upload_begun.pass_through()
+            gates.wait_for(Sign.UPLOAD_BEGUN)
         yield chunk
 
 
@@ -140,9 +140,9 @@ def _read(visit: Visit) -> str:
 def _slow(visit: Visit) -> str:
     with ThreadPoolExecutor(1, thread_name_prefix="client") as clients:
         slow = clients.submit(visit.http.get, "/notes/slow")
-        visit.gates.query_begun.pass_through()
+        visit.gates.wait_for(Sign.QUERY_BEGUN)
         _text(visit.http.get("/notes/ping"), status=200, text="pong")
-        visit.gates.query_may_end.open()
+        visit.gates.give(Sign.PING_ANSWERED)
     return _text(slow.result(), status=200, text="slow, but done")
 
 
