@@ -20,8 +20,7 @@ __all__ = (
     "url_of",
 )
 
-_START_SECONDS: Final = 30.0
-_STOP_SECONDS: Final = 5  # how long open requests may take to end
+_STOP_SECONDS: Final = 5  # how long requests may still take when asked to stop
 _BACKLOG: Final = 2048  # uvicorn's own default
 
 
@@ -93,7 +92,7 @@ def background_server(application: ASGIApp, listener: socket.socket) -> Generato
     The socket is closed at the end.
 
     Raises:
-        TimeoutError: If the application does not start up in half a minute.
+        RuntimeError: If the application did not start up.
     """
     config = uvicorn.Config(
         application,
@@ -102,15 +101,15 @@ def background_server(application: ASGIApp, listener: socket.socket) -> Generato
         timeout_graceful_shutdown=_STOP_SECONDS,
     )
     server = _AnnouncedServer(config)
-    thread = threading.Thread(
-        target=server.run, kwargs={"sockets": [listener]}, name="uvicorn"
-    )
     with listener:
+        thread = threading.Thread(target=server.live, args=[listener], name="uvicorn")
         thread.start()
         try:
-            if not server.ready.wait(_START_SECONDS):
-                msg = f"uvicorn did not start within {_START_SECONDS:.0f} seconds"
-                raise TimeoutError(msg)
+            # Without a timeout: it is set when the thread ends, too.
+            server.settled.wait()
+            if not server.started:
+                msg = f"the application did not start: {application!r}"
+                raise RuntimeError(msg)
             yield
         finally:
             server.should_exit = True
@@ -123,9 +122,18 @@ class _AnnouncedServer(uvicorn.Server):
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
-        self.ready = threading.Event()
+        self.settled = threading.Event()
+
+    def live(self, listener: socket.socket) -> None:
+        """Be the thread of the server."""
+        try:
+            self.run(sockets=[listener])
+        except SystemExit:  # how uvicorn reports a failed startup
+            pass
+        finally:
+            self.settled.set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Announce that the server takes requests."""
         await super().startup(sockets=sockets)
-        self.ready.set()
+        self.settled.set()
