@@ -67,7 +67,7 @@ def test_example(example: Example, tmp_path: Path) -> None:
     script = tmp_path / "README_md.py"
     script.write_text("\n" * (example.line - 1) + example.source)
     done = subprocess.run(  # noqa: S603 - our own interpreter and text
-        [sys.executable, "-W", "error", "-X", "dev", str(script)],
+        [sys.executable, "-W", "error", str(script)],
         capture_output=True,
         text=True,
         timeout=60,
