@@ -41,7 +41,9 @@ class EnvironBuilder:
     _limits: WsgiLimits = attrs.field(alias="limits", kw_only=True)
     _headers: RequestHeaders = attrs.field(init=False)
     _base: dict[str, object] = attrs.field(init=False)
-    _errors: ErrorStream | None = attrs.field(default=None, kw_only=True)
+    _errors: ErrorStream | None = attrs.field(
+        default=None, kw_only=True, alias="errors"
+    )
     underscores: UnderscorePolicy = attrs.field(default="drop", kw_only=True)
     multithread: bool = attrs.field(default=True, kw_only=True)
     multiprocess: bool = attrs.field(default=True, kw_only=True)
@@ -113,7 +115,8 @@ def _add_connection(environ: dict[str, Any], scope: Scope) -> None:
         host, port = _from_host(environ.get("HTTP_HOST", ""))
         environ["SERVER_NAME"] = host
         environ["SERVER_PORT"] = port or ("443" if scheme == "https" else "80")
-    tls = (scope.get("extensions") or {}).get("tls")
+    extensions: dict[str, Any] = scope.get("extensions") or {}
+    tls: dict[str, Any] | None = extensions.get("tls")
     if tls is not None:
         add_tls(environ, tls)
 

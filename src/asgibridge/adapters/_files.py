@@ -4,7 +4,7 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Protocol, final
+from typing import Final, Protocol, cast, final
 
 from ._asgi import Event
 
@@ -16,6 +16,12 @@ _PATHSEND: Final = "http.response.pathsend"
 
 class _Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
+
+
+class _OnDisk(Protocol):
+    def fileno(self) -> int: ...
+
+    def tell(self) -> int: ...
 
 
 @final
@@ -83,11 +89,12 @@ def file_event(
 
 def _inspect(filelike: object) -> tuple[int, int] | None:
     """Return position and size of a regular file; None for anything else."""
+    file = cast("_OnDisk", filelike)
     try:
-        status = os.fstat(filelike.fileno())  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownArgumentType, reportUnknownMemberType] # the except is for those without
-        position: int = filelike.tell()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType, reportUnknownMemberType] # the same
+        status = os.fstat(file.fileno())
+        position = file.tell()
     except (AttributeError, OSError, ValueError):
-        return None
+        return None  # not on disk after all
     return (position, status.st_size) if stat.S_ISREG(status.st_mode) else None
 
 
@@ -98,7 +105,7 @@ def _path_of(filelike: object) -> str | None:
         return None
     path = Path(name).absolute()
     try:
-        status = os.fstat(filelike.fileno())  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownArgumentType, reportUnknownMemberType] # _inspect has used it
+        status = os.fstat(cast("_OnDisk", filelike).fileno())
         same = os.path.samestat(path.stat(), status)
     except OSError:
         return None

@@ -45,7 +45,7 @@ class ResponseHeaderNames(dict[str, bytes]):
 
     __slots__ = ()
 
-    def __missing__(self, name: str) -> bytes:
+    def __missing__(self, name: object) -> bytes:
         """Check *name*.
 
         Raises:
@@ -70,7 +70,7 @@ class ResponseHeaderNames(dict[str, bytes]):
         return field
 
 
-def header_value(name: str, value: str) -> bytes:
+def header_value(name: str, value: object) -> bytes:
     """Return *value* as it is sent.
 
     Raises:
@@ -92,7 +92,7 @@ def header_value(name: str, value: str) -> bytes:
         raise WsgiHeaderError(msg) from exc
 
 
-def status_code(status: str) -> int:
+def status_code(status: object) -> int:
     """Return the number in a status line, with or without a reason.
 
     Raises:
@@ -104,8 +104,7 @@ def status_code(status: str) -> int:
         raise WsgiHeaderError(msg)
     if not _status_line(status):
         msg = (
-            f"status {status!r} is not of the form '200 OK',"
-            f" from {HTTPStatus.OK:d} on"
+            f"status {status!r} is not of the form '200 OK', from {HTTPStatus.OK:d} on"
         )
         raise WsgiHeaderError(msg)
     return int(status[:3])

@@ -103,7 +103,7 @@ class Inbox:
         """Receive in the background: the body up to the limit, and the end."""
         if self._receiver is None and not self._line.gone:
             self._fetched = True
-            self._receiver = self._line.hub.loop.create_task(self._receive_all())
+            self._receiver = self._line.loop.create_task(self._receive_all())
 
     async def close(self) -> None:
         """Stop receiving."""
@@ -121,7 +121,7 @@ class Inbox:
         try:
             while not self._line.gone:
                 if self._received - self._read >= self._limits.read_ahead_bytes:
-                    self._room = self._line.hub.loop.create_future()
+                    self._room = self._line.loop.create_future()
                     # The thread may have read it all before it saw _room.
                     if not self._may_resume():
                         await self._room

@@ -8,6 +8,8 @@ __all__ = ("WsgiLimits",)
 
 MAX_READ_AHEAD: Final = 1024 * 1024
 
+_MAX_QUEUED: int | None = 1000
+
 _at_least_one = attrs.validators.ge(1)
 _optional = attrs.validators.optional
 
@@ -43,12 +45,10 @@ class WsgiLimits:
     # HTTP/2 clients may send every cookie as a field of its own.
     max_header_repeats: int = attrs.field(default=200, validator=_at_least_one)
     max_queued: int | None = attrs.field(
-        default=1000, validator=_optional(_at_least_one)
+        default=_MAX_QUEUED, validator=_optional(_at_least_one)
     )
     read_ahead_bytes: int = attrs.field(
         default=64 * 1024,
         validator=[_at_least_one, attrs.validators.le(MAX_READ_AHEAD)],
     )
-    response_window_bytes: int = attrs.field(
-        default=64 * 1024, validator=_at_least_one
-    )
+    response_window_bytes: int = attrs.field(default=64 * 1024, validator=_at_least_one)

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import final
 
 import attrs
 
+from ..loops import Mailbox
 from ._gate import Gate
-from ._hub import Hub
 
 __all__ = ("Line",)
 
@@ -22,10 +23,12 @@ class Line:
     and a call while the other is awake costs one look at a flag.
 
     Args:
-        hub: Wakes the task.
+        loop: The task's.
+        mailbox: That of the loop: many requests share one wake-up.
     """
 
-    hub: Hub
+    loop: asyncio.AbstractEventLoop
+    _mailbox: Mailbox
     gone: bool = attrs.field(default=False, init=False)
     """Whether nobody waits for the response any more.  Set by the task only."""
     # Whether the task sleeps, or is about to.  It begins awake.
@@ -39,7 +42,8 @@ class Line:
         """Let the task look at what the thread has for it."""
         if self._idle:
             self._idle = False
-            self.hub.post(self._answer)
+            with suppress(RuntimeError):  # the loop is closed: nobody waits there
+                self._mailbox.post(self)
 
     def wait(self, ready: Callable[[], object]) -> None:
         """Sleep until *ready* returns something true, or the client is gone."""
@@ -57,12 +61,18 @@ class Line:
 
         It is done at once if *ready* returns something true.
         """
-        future = self._future = self.hub.loop.create_future()
+        future = self._future = self.loop.create_future()
         self._idle = True
         if ready():
             self._idle = False
             future.set_result(None)
         return future
+
+    def deliver(self) -> None:
+        """End the task's sleep; called by the mailbox, on the loop."""
+        future = self._future
+        if future is not None and not future.done():
+            future.set_result(None)
 
     def wake(self) -> None:
         """Let the thread look at what the task has for it."""
@@ -73,8 +83,3 @@ class Line:
         """Tell the thread to come to an end."""
         self.gone = True
         self.wake()
-
-    def _answer(self) -> None:
-        future = self._future
-        if future is not None and not future.done():
-            future.set_result(None)

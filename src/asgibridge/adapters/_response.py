@@ -116,7 +116,9 @@ class WsgiResponse:
     overrun: bool = attrs.field(default=False, init=False)
     """Whether the application produced more than its Content-Length."""
     _status: int = attrs.field(default=0, init=False)
-    _headers: list[tuple[bytes, bytes]] = attrs.field(factory=list, init=False)
+    _headers: list[tuple[bytes, bytes]] = attrs.field(
+        factory=list[tuple[bytes, bytes]], init=False
+    )
     _bodiless: bool = attrs.field(default=False, init=False)
     # What Content-Length promises and is not sent yet; -1 without a promise.
     _left: int = attrs.field(default=-1, init=False)
@@ -172,7 +174,7 @@ class WsgiResponse:
             raise ContentLengthError(_TOO_LONG)
         return bool(data)
 
-    def block(self, data: bytes) -> bool:
+    def block(self, data: object) -> bool:
         """Take a block of the body; return whether no more is wanted.
 
         Raises:
@@ -202,7 +204,7 @@ class WsgiResponse:
         self._left = 0
         return True
 
-    def whole(self, data: bytes) -> None:
+    def whole(self, data: object) -> None:
         """Take the only block there is: its length is known beforehand."""
         if self.state is State.HELD and self._left < 0 and not self._bodiless:
             if not isinstance(data, bytes):

@@ -39,7 +39,8 @@ class WsgiWork:
     Args:
         app: The application.
         scope: The request.
-        context: The context to run in; entered by nobody else.
+        context: The context to run in, entered by nobody else; None to run in
+            that of the thread, as a crossing has prepared it.
         environs: Builds the environ.
         line: Wakes the request's task.
         inbox: The request body.
@@ -51,7 +52,7 @@ class WsgiWork:
 
     _app: WSGIApplication
     _scope: Scope
-    _context: Context
+    _context: Context | None
     _environs: EnvironBuilder
     _line: Line
     _inbox: Inbox
@@ -61,14 +62,22 @@ class WsgiWork:
     _on_end: Callable[["WsgiWork"], object]
     _abandoned: bool = attrs.field(default=False, init=False)
     # At most one; whoever takes it answers for it.
-    _errors: list[BaseException] = attrs.field(factory=list, init=False)
+    _errors: list[BaseException] = attrs.field(factory=list[BaseException], init=False)
+
+    def __str__(self) -> str:
+        """Return what to call it in messages."""
+        method, path = self._scope["method"], self._scope["path"]
+        return f"{method} {path!r} of WSGI application {self._app!r}"
 
     def run(self) -> None:
         """Serve the request; never raises."""
         self._on_start()
         if not self._line.gone:
             try:
-                self._context.run(self._serve)
+                if self._context is None:
+                    self._serve()
+                else:
+                    self._context.run(self._serve)
             except BaseException as exc:  # noqa: BLE001 # handed to the task
                 self._errors.append(exc)
         self.finish()
