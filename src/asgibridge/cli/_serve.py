@@ -10,7 +10,6 @@ import click
 
 from ..adapters import WsgiToAsgi
 from ..bridge import Bridge
-from ..executors import WorkerPool
 from ..types import ASGIApp, WSGIApplication
 from ._errors import CommandError, one_line_errors
 from ._kinds import Kind, application_kind
@@ -20,7 +19,7 @@ from ._uvicorn import listen, serve_until_signalled, url_of
 __all__ = ("serve",)
 
 _LOG_LEVELS: Final = ("critical", "error", "warning", "info", "debug", "trace")
-_THREADS: Final = 40  # anyio's default, which Starlette users know
+_THREADS: Final = 32  # as for a WsgiToAsgi of one's own
 _STARTUP_FAILED: Final = 3  # uvicorn's code for it
 
 
@@ -86,5 +85,13 @@ def _as_asgi(application: object, kind: Kind, threads: int) -> Generator[ASGIApp
     if kind == "asgi":
         yield cast("ASGIApp", application)
         return
-    with WorkerPool(max_workers=threads) as pool, Bridge(workers=pool) as bridge:
-        yield WsgiToAsgi(cast("WSGIApplication", application), bridge=bridge)
+    with (
+        Bridge() as bridge,
+        WsgiToAsgi(
+            cast("WSGIApplication", application),
+            bridge=bridge,
+            max_workers=threads,
+            multiprocess=False,
+        ) as adapter,
+    ):
+        yield adapter

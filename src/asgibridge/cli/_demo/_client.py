@@ -81,7 +81,8 @@ def misplaced(step: Step, parts: Sequence[Part], *, loop: int | None) -> str | N
     """Return what ran where it should not, or did not run; None if all is right."""
     names = {part.name for part in parts}
     if names != step.places.keys():
-        return f"ran {sorted(names)} instead of {sorted(step.places)}"
+        ran, expected = ", ".join(sorted(names)), ", ".join(sorted(step.places))
+        return f"ran {ran or 'nothing'} instead of {expected}"
     for part in parts:
         if (part.loop == loop) != (step.places[part.name] is Place.LOOP):
             return f"{part.name} should run {step.places[part.name].value}"

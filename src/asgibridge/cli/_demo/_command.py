@@ -10,10 +10,10 @@ from rich.console import Console
 from ...bridge import Bridge
 from .._errors import one_line_errors
 from .._uvicorn import background_server, listen, sigterm_interrupts, url_of
-from ._client import visit
+from ._client import Outcome, visit
 from ._gates import Gates
 from ._report import make_console, show_progress, show_table, show_verdict
-from ._site import make_site
+from ._site import open_site
 from ._trace import Trace
 
 __all__ = ("demo",)
@@ -43,19 +43,21 @@ def demo(*, stay: bool, port: int) -> None:
     with one_line_errors():
         listener = listen(_HOST, port)
     trace, gates, url = Trace(), Gates(), url_of(listener)
-    with Bridge() as bridge:
-        site = make_site(bridge, trace, gates)
-        console.print(f"Starting uvicorn on {url} ...")
-        with background_server(site, listener):
-            outcomes = []
-            for outcome in visit(url, trace=trace, gates=gates, loop=site.loop):
-                show_progress(console, outcome)
-                outcomes.append(outcome)
-            show_table(console, outcomes, loop=site.loop)
-            right = show_verdict(console, outcomes)
-            if stay:
-                gates.leave_open()
-                _stay(console, url)
+    console.print(f"Starting uvicorn on {url}")
+    with (
+        Bridge() as bridge,
+        open_site(bridge, trace, gates) as site,
+        background_server(site, listener),
+    ):
+        outcomes: list[Outcome] = []
+        for outcome in visit(url, trace=trace, gates=gates, loop=site.loop):
+            show_progress(console, outcome)
+            outcomes.append(outcome)
+        show_table(console, outcomes, loop=site.loop)
+        right = show_verdict(console, outcomes)
+        if stay:
+            gates.leave_open()
+            _stay(console, url)
     sys.exit(0 if right else 1)
 
 

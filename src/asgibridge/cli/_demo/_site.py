@@ -1,7 +1,9 @@
 """Both applications under one address."""
 
 import asyncio
-from typing import cast, final
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Final, cast, final
 
 import attrs
 
@@ -24,14 +26,14 @@ from ._notes import Notes, NoteStore
 from ._shop import make_flask_application
 from ._trace import Trace
 
-__all__ = ("REQUEST_HEADER", "Site", "make_site")
+__all__ = ("REQUEST_HEADER", "Site", "open_site")
 
-REQUEST_HEADER = "x-demo-request"
+REQUEST_HEADER: Final = "x-demo-request"
 """Carries the number under which the `Trace` keeps a request."""
 
-_FLASK_ROOT = "/flask"
+_FLASK_ROOT: Final = "/flask"
 
-_INDEX = """<!doctype html><title>asgibridge demo</title>
+_INDEX: Final = """<!doctype html><title>asgibridge demo</title>
 <h1>asgibridge demo</h1>
 <p>A Flask application through <code>WsgiToAsgi</code>:
 <ul>
@@ -102,14 +104,16 @@ class Site:
             await self._notes(scope, receive, send)
 
 
-def make_site(bridge: Bridge, trace: Trace, gates: Gates) -> Site:
+@contextmanager
+def open_site(bridge: Bridge, trace: Trace, gates: Gates) -> Generator[Site]:
     """Put the demonstration together on *bridge*, which it does not close."""
     flask = make_flask_application(bridge, trace, gates)
-    return Site(
-        flask=WsgiToAsgi(flask, bridge=bridge),
-        notes=Notes(bridge=bridge, store=NoteStore(trace, gates), trace=trace),
-        trace=trace,
-    )
+    with WsgiToAsgi(flask, bridge=bridge) as adapter:
+        yield Site(
+            flask=adapter,
+            notes=Notes(bridge=bridge, store=NoteStore(trace, gates), trace=trace),
+            trace=trace,
+        )
 
 
 def _request_number(scope: HTTPScope) -> str | None:
