@@ -9,11 +9,11 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import httpx
 import pytest
 from click.testing import CliRunner, Result
 
-from asgibridge.cli import _serve
 from asgibridge.cli._main import cli
 from asgibridge.cli._uvicorn import listen
 
@@ -68,13 +68,13 @@ def _serve_and_get(
     visitors: list[threading.Thread] = []
 
     def announce(message: str) -> None:
-        urls = re.findall(r"http://\S+", message)
-        visitors.append(threading.Thread(target=visit, args=urls))
-        visitors[-1].start()
+        for url in re.findall(r"http://\S+", message):
+            visitors.append(threading.Thread(target=visit, args=[url]))
+            visitors[-1].start()
         announced(message)
 
-    announced = _serve.click.echo
-    monkeypatch.setattr(_serve.click, "echo", announce)
+    announced = click.echo
+    monkeypatch.setattr(click, "echo", announce)
     result = CliRunner().invoke(cli, ["serve", *arguments, "--port", "0"])
     for visitor in visitors:
         visitor.join()
