@@ -80,7 +80,7 @@ def _ask(step: Step, visit: Visit) -> tuple[str, str | None]:
 def misplaced(step: Step, parts: Sequence[Part], *, loop: int | None) -> str | None:
     """Return what ran where it should not, or did not run; None if all is right."""
     names = {part.name for part in parts}
-    if names != step.places.keys():
+    if names != set(step.places):
         ran, expected = ", ".join(sorted(names)), ", ".join(sorted(step.places))
         return f"ran {ran or 'nothing'} instead of {expected}"
     for part in parts:
