@@ -19,7 +19,7 @@ def test_demo() -> None:
     """All answers are right; every part is shown with its thread and loop."""
     result = CliRunner().invoke(cli, ["demo"])
     assert result.exit_code == 0, result.output
-    assert "All 9 answers were right" in result.output
+    assert "All 10 answers were right" in result.output
     assert "WRONG" not in result.output
     for step in _steps.STEPS:
         assert f"{step.request}: ok" in result.output
@@ -35,7 +35,7 @@ def test_demo_with_wrong_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     result = CliRunner().invoke(cli, ["demo"])
     assert result.exit_code == 1
     assert "GET /flask/download: WRONG: " in result.output
-    assert "2 of 9 answers were wrong" in result.output
+    assert "2 of 10 answers were wrong" in result.output
 
 
 def test_demo_on_a_port_in_use() -> None:

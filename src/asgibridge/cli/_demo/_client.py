@@ -84,9 +84,20 @@ def misplaced(step: Step, parts: Sequence[Part], *, loop: int | None) -> str | N
         ran, expected = ", ".join(sorted(names)), ", ".join(sorted(step.places))
         return f"ran {ran or 'nothing'} instead of {expected}"
     for part in parts:
-        if (part.loop == loop) != (step.places[part.name] is Place.LOOP):
-            return f"{part.name} should run {step.places[part.name].value}"
+        place = step.places[part.name]
+        if not _is_in(part, place, loop):
+            return f"{part.name} should run {place.value}"
     workers = {part.thread for part in parts if step.places[part.name] is Place.WORKER}
     if len(workers) != step.threads:
         return f"took {len(workers)} worker threads instead of {step.threads}"
     return None
+
+
+def _is_in(part: Part, place: Place, loop: int | None) -> bool:
+    match place:
+        case Place.LOOP:
+            return part.loop == loop
+        case Place.ANY_LOOP:
+            return part.loop is not None
+        case Place.WORKER:
+            return part.loop is None

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections.abc import Callable
 from functools import cached_property
 from typing import final
 
@@ -23,10 +24,17 @@ class NoteStore:
 
     sqlite3 refuses a connection on any thread but the one that opened it, so
     every method has to be called on the same thread.
+
+    Args:
+        trace: Told what runs where.
+        gates: Prove that a query that blocks is in nobody's way.
+        describe: Puts a number of notes into words.  What it is made of is not
+            the store's business; here it is async code.
     """
 
     _trace: Trace = attrs.field(alias="trace")
     _gates: Gates = attrs.field(alias="gates")
+    _describe: Callable[[int], str] = attrs.field(alias="describe")
 
     @cached_property
     def _connection(self) -> sqlite3.Connection:
@@ -50,6 +58,13 @@ class NoteStore:
         self._trace.mark("sqlite3 SELECT")
         rows = self._connection.execute("SELECT text FROM note ORDER BY rowid")
         return [text for (text,) in rows]
+
+    def summary(self) -> str:
+        """Return how many notes there are, in words."""
+        self._trace.mark("sqlite3 SELECT")
+        query = self._connection.execute("SELECT count(*) FROM note")
+        (count,) = query.fetchone()
+        return self._describe(count)
 
     def slow(self) -> str:
         """Return what a query says that blocks until a ping was answered."""
@@ -92,6 +107,9 @@ class Notes:
             case "GET", "/notes":
                 texts = await self._bridge.sync_to_async(self._store.texts)()
                 await respond(send, 200, json.dumps(texts))
+            case "GET", "/notes/summary":
+                text = await self._bridge.sync_to_async(self._store.summary)()
+                await respond(send, 200, text)
             case "GET", "/notes/slow":
                 answer = await self._bridge.sync_to_async(self._store.slow)()
                 await respond(send, 200, answer)

@@ -108,10 +108,17 @@ class Site:
 def open_site(bridge: Bridge, trace: Trace, gates: Gates) -> Generator[Site]:
     """Put the demonstration together on *bridge*, which it does not close."""
     flask = make_flask_application(bridge, trace, gates)
+
+    async def describe(count: int) -> str:
+        trace.mark("coroutine")
+        await asyncio.sleep(0)
+        return f"{count} kept"
+
+    store = NoteStore(trace, gates, describe=bridge.async_to_sync(describe))
     with WsgiToAsgi(flask, bridge=bridge) as adapter:
         yield Site(
             flask=adapter,
-            notes=Notes(bridge=bridge, store=NoteStore(trace, gates), trace=trace),
+            notes=Notes(bridge=bridge, store=store, trace=trace),
             trace=trace,
         )
 

@@ -26,6 +26,7 @@ class Place(Enum):
     """Where a part of a request should run."""
 
     LOOP = "on the server's loop"
+    ANY_LOOP = "on an event loop"
     WORKER = "on a worker thread, away from the loop"
 
 
@@ -137,6 +138,11 @@ def _read(visit: Visit) -> str:
     return f"{_READERS} x 200"
 
 
+def _summary(visit: Visit) -> str:
+    response = visit.http.get("/notes/summary")
+    return _text(response, status=200, text="1 kept")
+
+
 def _slow(visit: Visit) -> str:
     with ThreadPoolExecutor(1, thread_name_prefix="client") as clients:
         slow = clients.submit(visit.http.get, "/notes/slow")
@@ -176,7 +182,7 @@ STEPS: Final[tuple[Step, ...]] = (
         "GET /flask/async",
         "a view calls async code",
         _async,
-        {**_WSGI, "coroutine": Place.LOOP},
+        {**_WSGI, "coroutine": Place.ANY_LOOP},
     ),
     Step(
         "GET /flask/missing",
@@ -196,6 +202,16 @@ STEPS: Final[tuple[Step, ...]] = (
         "all on the thread that the connection belongs to",
         _read,
         {"async handler": Place.LOOP, "sqlite3 SELECT": Place.WORKER},
+    ),
+    Step(
+        "GET /notes/summary",
+        "async code calls sqlite3 code, which calls async code",
+        _summary,
+        {
+            "async handler": Place.LOOP,
+            "sqlite3 SELECT": Place.WORKER,
+            "coroutine": Place.LOOP,
+        },
     ),
     Step(
         "GET /notes/slow",

@@ -35,7 +35,9 @@ class Part:
 class Trace:
     """The parts of every request that carries a number.  Thread-safe."""
 
-    _parts: dict[str, list[Part]] = attrs.field(factory=dict, init=False)
+    _parts: dict[str, list[Part]] = attrs.field(
+        factory=dict[str, list[Part]], init=False
+    )
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
 
     def begin(self, request: str | None) -> None:
