@@ -40,7 +40,9 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as exc:
-        msg = f"cannot listen on {host} port {port}: {exc.strerror}"
+        # create_server() repeats the address in brackets.
+        why = str(exc.strerror).partition(" (")[0]
+        msg = f"cannot listen on {host} port {port}: {why}; choose another"
         raise AddressError(msg) from exc
 
 

@@ -71,31 +71,25 @@ def test_no_server() -> None:
     assert {outcome.answer for outcome in outcomes} == {""}
 
 
-@pytest.mark.parametrize(
-    ("answer", "why"),
-    [
-        (httpx.Response(500, text="oh"), "status 500 instead of "),
-        (httpx.Response(200, text="no"), "'no' instead of "),
-        (httpx.Response(201, text="no"), "'no' instead of |status 201 instead of"),
-        (httpx.Response(404, text=""), "status 404 instead of"),
-    ],
-)
-def test_wrong_answers(answer: httpx.Response, why: str) -> None:
-    """No step takes a wrong answer for a right one."""
+@pytest.mark.parametrize("status", [200, 201, 404, 500])
+def test_wrong_answers(status: int) -> None:
+    """No step takes a wrong status or a wrong body for right."""
 
     def respond(request: httpx.Request) -> httpx.Response:
         request.read()
-        return httpx.Response(answer.status_code, text=answer.text)
+        return httpx.Response(status, text="wrong")
 
     gates = Gates()
     gates.leave_open()
+    transport = httpx.MockTransport(respond)
+    asked = 0
     for step in STEPS:
-        if (answer.status_code == 404) == (step.request == "GET /flask/missing"):
-            continue
+        if step.request == "GET /flask/missing" and status == 404:
+            continue  # whatever the page says
         with (
-            httpx.Client(
-                transport=httpx.MockTransport(respond), base_url="http://x"
-            ) as http,
-            pytest.raises(WrongAnswerError, match=f"{why}|2 bytes that are not"),
+            httpx.Client(transport=transport, base_url="http://demo") as http,
+            pytest.raises(WrongAnswerError, match=r"instead of|bytes that are not"),
         ):
             step.ask(Visit(http=http, gates=gates))
+        asked += 1
+    assert asked >= len(STEPS) - 1

@@ -94,10 +94,6 @@ def misplaced(step: Step, parts: Sequence[Part], *, loop: int | None) -> str | N
 
 
 def _is_in(part: Part, place: Place, loop: int | None) -> bool:
-    match place:
-        case Place.LOOP:
-            return part.loop == loop
-        case Place.ANY_LOOP:
-            return part.loop is not None
-        case Place.WORKER:
-            return part.loop is None
+    if place is Place.WORKER:
+        return part.loop is None
+    return part.loop == loop if place is Place.LOOP else part.loop is not None

@@ -1,7 +1,7 @@
 """What a person sees of the demonstration."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -14,9 +14,12 @@ __all__ = ("make_console", "show_progress", "show_table", "show_verdict")
 _PIPE_COLUMNS: Final = 120  # where nobody can say how wide the terminal is
 
 
-def make_console() -> Console:
-    """Return a console on stdout."""
-    console = Console(highlight=False)
+def make_console(file: TextIO | None = None) -> Console:
+    """Return a console on *file*, that is stdout if it is None.
+
+    It prints text as it is: square brackets in answers are no markup.
+    """
+    console = Console(file=file, highlight=False, markup=False)
     if not console.is_terminal:
         console.width = _PIPE_COLUMNS
     return console
@@ -27,8 +30,7 @@ def show_progress(console: Console, outcome: Outcome) -> None:
     verdict = "ok" if outcome.problem is None else f"WRONG: {outcome.problem}"
     console.print(
         f"{outcome.number}/{len(STEPS)} {outcome.step.request}: {verdict} "
-        f"({outcome.seconds * 1000:.0f} ms)",
-        markup=False,
+        f"({outcome.seconds * 1000:.0f} ms)"
     )
 
 

@@ -9,7 +9,7 @@ from flask import Flask, Response, request
 
 from ...bridge import Bridge
 from ._gates import Gates, Sign
-from ._payload import CHUNK_BYTES, PAYLOAD_BYTES, chunks
+from ._payload import CHUNK_BYTES, chunks
 from ._trace import Trace
 
 __all__ = ("make_flask_application",)
@@ -46,7 +46,6 @@ def make_flask_application(bridge: Bridge, trace: Trace, gates: Gates) -> Flask:
     def download() -> Response:
         trace.mark("Flask view")
         response = Response(_body(trace, gates), mimetype="application/octet-stream")
-        response.content_length = PAYLOAD_BYTES
         response.call_on_close(lambda: trace.mark("close()"))
         return response
 

@@ -70,17 +70,16 @@ class Site:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection, or the lifespan."""
         # The checkers cannot narrow receive and send together with the scope.
-        match scope["type"]:
-            case "lifespan":
-                await self._live(
-                    cast("LifespanReceive", receive), cast("LifespanSend", send)
-                )
-            case "http":
-                await self._serve(
-                    scope, cast("HTTPReceive", receive), cast("HTTPSend", send)
-                )
-            case "websocket":
-                await send({"type": "websocket.close"})
+        if scope["type"] == "lifespan":
+            await self._live(
+                cast("LifespanReceive", receive), cast("LifespanSend", send)
+            )
+        elif scope["type"] == "http":
+            await self._serve(
+                scope, cast("HTTPReceive", receive), cast("HTTPSend", send)
+            )
+        else:
+            await send({"type": "websocket.close"})
 
     async def _live(self, receive: LifespanReceive, send: LifespanSend) -> None:
         await receive()
