@@ -5,7 +5,7 @@ from functools import partial
 from typing import Self
 
 import pytest
-from flask import Flask
+from flask import Flask, request
 
 from asgibridge.cli._kinds import Kind, application_kind
 from asgibridge.errors import BridgeError, NotAnApplicationError
@@ -182,3 +182,22 @@ def test_message_is_one_line() -> None:
         application_kind(Verbose(), name="m:app")
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 300
+
+
+def test_proxy_without_a_target() -> None:
+    """What cannot be looked at is refused with what it raises."""
+    with pytest.raises(NotAnApplicationError, match="looking at it raises Runt") as e:
+        application_kind(request, name="m:request")
+    assert "Working outside of request context" in str(e.value)
+    assert "\n" not in str(e.value)
+
+
+def test_repr_that_raises() -> None:
+    """A message is made of what cannot be shown, too."""
+
+    class Shy:
+        def __repr__(self) -> str:
+            raise ValueError
+
+    with pytest.raises(NotAnApplicationError, match=r"\(an instance of .*Shy\)$"):
+        application_kind(Shy(), name="m:app")

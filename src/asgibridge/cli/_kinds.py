@@ -41,6 +41,18 @@ def application_kind(candidate: object, *, name: str, said: Kind | None = None) 
     Raises:
         NotAnApplicationError: If it is neither, or could be both.
     """
+    try:
+        return _examine(candidate, name, said)
+    except NotAnApplicationError:
+        raise
+    except Exception as exc:
+        # A proxy, such as flask.request, asks its target for everything, and
+        # its target may not be there.
+        why = f"looking at it raises {type(exc).__name__}: {_one_line(exc)}"
+        raise _refusal(name, candidate, why) from exc
+
+
+def _examine(candidate: object, name: str, said: Kind | None) -> Kind:
     if not _is_callable(candidate):
         raise _refusal(name, candidate, "it cannot be called")
     if said is not None:
@@ -134,7 +146,15 @@ def _refusal(name: str, candidate: object, why: str) -> NotAnApplicationError:
 
 
 def _describe(candidate: object) -> str:
-    """Return a short description that fits into one line."""
-    text = " ".join(repr(candidate).split())
+    """Return what *candidate* is; its type, if it cannot even be shown."""
+    try:
+        return _one_line(repr(candidate))
+    except Exception:  # noqa: BLE001 - foreign code, and a message is on its way
+        return f"an instance of {type(candidate).__qualname__}"
+
+
+def _one_line(content: object) -> str:
+    """Return the first 80 characters, without line breaks."""
+    text = " ".join(str(content).split())
     limit = 80
     return text if len(text) <= limit else f"{text[:limit]}..."

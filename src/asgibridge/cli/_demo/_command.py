@@ -35,7 +35,10 @@ _HOST: Final = "127.0.0.1"
     help="Port on the loopback interface; 0, the default, takes a free one.",
 )
 def demo(*, stay: bool, port: int) -> None:
-    """Show the bridge at work: a Flask and an async application over real HTTP.
+    """Show the bridge at work, over real HTTP.
+
+    Serves a Flask and an async application, asks both for everything they have,
+    and prints which thread and which loop ran what.
 
     Exits with 0 only if every answer was right.
     """
