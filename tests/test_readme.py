@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import attrs
+import httpx
 import pytest
 
 _README: Final = Path(__file__).parents[1] / "README.md"
@@ -78,6 +79,28 @@ def test_example(example: Example, tmp_path: Path) -> None:
     assert done.stderr == ""
     assert done.stdout == example.output
     assert done.returncode == 0
+
+
+def test_serve_example(tmp_path: Path) -> None:
+    """The shop is served by the command that README.md gives, but for the port."""
+    (shop,) = [example for example in EXAMPLES if example.file_name == "shop.py"]
+    (tmp_path / "shop.py").write_text(shop.source)
+    text = _README.read_text(encoding="utf-8")
+    (command,) = re.findall(r"^asgibridge (serve shop:app) --port \d+$", text, re.M)
+    script = Path(sys.executable).with_name("asgibridge")
+    with subprocess.Popen(  # noqa: S603 - our own command
+        [str(script), *command.split(), "--port", "0"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as server:
+        assert server.stdout is not None
+        (url,) = re.findall(r"http://\S+", server.stdout.readline())
+        answer = httpx.get(url, trust_env=False).text
+        server.terminate()
+    assert answer == "Open until six."
+    assert server.returncode == 0
 
 
 def test_all_examples_are_found() -> None:
