@@ -86,7 +86,9 @@ def test_serve_example(tmp_path: Path) -> None:
     (shop,) = [example for example in EXAMPLES if example.file_name == "shop.py"]
     (tmp_path / "shop.py").write_text(shop.source)
     text = _README.read_text(encoding="utf-8")
-    (command,) = re.findall(r"^asgibridge (serve shop:app) --port \d+$", text, re.M)
+    (command,) = re.findall(
+        r"^asgibridge (serve shop:app) --port \d+$", text, re.MULTILINE
+    )
     script = Path(sys.executable).with_name("asgibridge")
     with subprocess.Popen(  # noqa: S603 - our own command
         [str(script), *command.split(), "--port", "0"],
@@ -96,9 +98,11 @@ def test_serve_example(tmp_path: Path) -> None:
         text=True,
     ) as server:
         assert server.stdout is not None
-        (url,) = re.findall(r"http://\S+", server.stdout.readline())
-        answer = httpx.get(url, trust_env=False).text
-        server.terminate()
+        try:
+            (url,) = re.findall(r"http://\S+", server.stdout.readline())
+            answer = httpx.get(url, trust_env=False).text
+        finally:
+            server.terminate()
     assert answer == "Open until six."
     assert server.returncode == 0
 

@@ -166,9 +166,11 @@ def test_as_a_process(folder: Path, number: signal.Signals) -> None:
         text=True,
     ) as server:
         assert server.stdout is not None
-        url = re.findall(r"http://\S+", server.stdout.readline())[0]
-        assert httpx.get(url, trust_env=False).status_code == 200
-        server.send_signal(number)
+        try:
+            (url,) = re.findall(r"http://\S+", server.stdout.readline())
+            assert httpx.get(url, trust_env=False).status_code == 200
+        finally:
+            server.send_signal(number)
         requests, log = server.communicate(timeout=30)
     assert server.returncode == 0, log
     assert "Traceback" not in log
