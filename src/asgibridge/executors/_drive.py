@@ -39,6 +39,7 @@ class Drive:
     """
 
     __slots__ = (
+        "_due",
         "_inbox",
         "_is_plain",
         "_knocked",
@@ -63,6 +64,8 @@ class Drive:
         self._lock = threading.Lock()
         self._state = State.TURNING  # guarded by _lock
         self._knocked = False  # guarded by _lock
+        # What the next turn begins with; guarded by _lock, as far as others go.
+        self._due: Callable[[], None] | None = None
         self._mover: _Mover | None = None  # guarded by _lock
         self._lease: ThreadLease | None = None
 
@@ -70,19 +73,27 @@ class Drive:
 
     def drive(self, outcome: Outcome) -> None:
         """Run the loop and the work of the inbox until *outcome* is done."""
-        with self._lock:
-            # PARKED, if a call waits for a coroutine.
-            outer = self._state
-            self._enter(State.TURNING)
+        queue = self._inbox.queue
+        outer = self._enter(State.TURNING)  # PARKED, if a call waits for a coroutine
         try:
             while not outcome.is_done:
-                if self._state is State.MOVED:
+                if self._has_moved():
                     self._serve(outcome)
-                else:
-                    self._take_turns(outcome)
+                    continue
+                if not self._is_plain:
+                    due, self._due = self._due, None
+                    turn(self._loop, ROUNDS, due)
+                if outcome.is_done:
+                    break
+                if queue.empty():
+                    self._run()
+                elif self._park():
+                    try:
+                        queue.get_nowait().run()
+                    finally:
+                        self._enter(State.TURNING)
         finally:
-            with self._lock:
-                self._enter(outer)
+            self._enter(outer)
 
     def end(self) -> None:
         """Bring the loop back to the caller's thread, standing still."""
@@ -93,31 +104,19 @@ class Drive:
             lease.release()
             self._mover = self._lease = None
 
+    def _has_moved(self) -> bool:
+        return self._state is State.MOVED
+
     def _serve(self, outcome: Outcome) -> None:
         try:
             self._inbox.queue.get(True, CHECK_SECONDS).run()
         except Empty:
             outcome.check()
 
-    def _take_turns(self, outcome: Outcome) -> None:
-        queue = self._inbox.queue
-        if not self._is_plain:
-            turn(self._loop, ROUNDS)
-        if outcome.is_done:
-            return
-        if queue.empty():
-            self._run()
-        elif self._park():
-            try:
-                queue.get_nowait().run()
-            finally:
-                with self._lock:
-                    self._enter(State.TURNING)
-
     def _run(self) -> None:
         """Let the loop poll until it is stopped."""
-        with self._lock:
-            self._enter(State.RUNNING)
+        self._schedule_due()
+        self._state = State.RUNNING
         # ring() is called after something was put, and we look after we said
         # that we are running: one of the two sees the other.
         if not self._inbox.queue.empty():
@@ -125,15 +124,26 @@ class Drive:
         try:
             self._loop.run_forever()
         finally:
-            with self._lock:
-                self._enter(State.TURNING)
+            self._state = State.TURNING
+
+    def _enter(self, state: State) -> State:
+        """Change the state and return the one before; a moved loop stays away."""
+        with self._lock:
+            before = self._state
+            if before is not State.MOVED:
+                self._state = state
+            return before
 
     def _park(self) -> bool:
         """Have the loop out of the way of a call; False if it has to poll first."""
-        is_quiet = isinstance(self._loop, RecyclableLoop) and self._loop.is_quiet()
+        is_quiet = (
+            self._due is None
+            and isinstance(self._loop, RecyclableLoop)
+            and self._loop.is_quiet()
+        )
         with self._lock:
             if not self._knocked:
-                self._enter(State.PARKED)
+                self._state = State.PARKED
                 if not is_quiet:
                     self._move()
                 return True
@@ -142,15 +152,15 @@ class Drive:
         self._run()
         return False
 
-    # -- with the lock held --
-
-    def _enter(self, state: State) -> None:
-        """Change the state; a loop that has moved stays away."""
-        if self._state is not State.MOVED:
-            self._state = state
+    def _schedule_due(self) -> None:
+        """Leave to the loop itself what the next turn would have begun with."""
+        due, self._due = self._due, None
+        if due is not None:
+            self._loop.call_soon(due)
 
     def _move(self) -> None:
-        """Have the loop go on on a thread of its own."""
+        """Have the loop go on on a thread of its own; the lock is held."""
+        self._schedule_due()
         self._state = State.MOVED
         self._mover = _Mover(self._loop)
         self._lease = self._threads.lease()
@@ -168,11 +178,15 @@ class Drive:
 
     def call_soon(self, function: Callable[[], None]) -> bool:
         """Schedule *function*, if the loop stands still on the current thread."""
-        with self._lock:
-            stands_still = self._state in (State.TURNING, State.PARKED)
-            if stands_still and get_ident() == self._thread:
-                self._loop.call_soon(function)
-                return True
+        if get_ident() == self._thread:
+            with self._lock:
+                if self._state is State.PARKED or self._state is State.TURNING:
+                    # The mailbox of one bridge, and it announces itself once.
+                    if self._due is None and not self._is_plain:
+                        self._due = function
+                    else:
+                        self._loop.call_soon(function)
+                    return True
         self.knock()
         return False
 
