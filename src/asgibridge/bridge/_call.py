@@ -46,7 +46,6 @@ class BlockingCall(Generic[T]):
         "_handling",
         "_is_left",
         "_kwargs",
-        "_loop",
         "_may_abandon",
         "_ticket",
         "_tokens",
@@ -60,6 +59,7 @@ class BlockingCall(Generic[T]):
         "inner_cancel",
         "is_cancelled",
         "is_done",
+        "loop",
         "mailbox",
         "place",
         "returned",
@@ -76,7 +76,7 @@ class BlockingCall(Generic[T]):
         may_abandon: bool,  # noqa: FBT001  # keywords would cost time here
     ) -> None:
         self.engine = engine
-        self._loop = loop
+        self.loop = loop
         self._fn = fn
         self._args = args
         self._kwargs = kwargs
@@ -277,10 +277,10 @@ class BlockingCall(Generic[T]):
 
     def _deliver_late(self) -> None:
         if self.hosted is not None and self.hosted.claim():
-            _ = self.hosted.adopt(self._loop)  # the engine keeps it
+            _ = self.hosted.adopt(self.loop)  # the engine keeps it
         elif self.is_done:
             exception, self.exception = self.exception, None
-            report_late(self, exception, self._loop)
+            report_late(self, exception, self.loop)
 
     # -- asyncio's future protocol, called by the task --
 
@@ -300,5 +300,5 @@ class BlockingCall(Generic[T]):
             return False  # the task then throws the CancelledError in
         self.is_cancelled = True
         self._cancel_args = () if msg is None else (msg,)
-        self._loop.call_soon(self.deliver)
+        self.loop.call_soon(self.deliver)
         return True
