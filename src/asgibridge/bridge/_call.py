@@ -46,6 +46,7 @@ class BlockingCall(Generic[T]):
         "_handling",
         "_is_left",
         "_kwargs",
+        "_loop",  # which asyncio's future protocol asks for by this name
         "_may_abandon",
         "_ticket",
         "_tokens",
@@ -59,7 +60,6 @@ class BlockingCall(Generic[T]):
         "inner_cancel",
         "is_cancelled",
         "is_done",
-        "loop",
         "mailbox",
         "place",
         "returned",
@@ -76,7 +76,7 @@ class BlockingCall(Generic[T]):
         may_abandon: bool,  # noqa: FBT001  # keywords would cost time here
     ) -> None:
         self.engine = engine
-        self.loop = loop
+        self._loop = loop
         self._fn = fn
         self._args = args
         self._kwargs = kwargs
@@ -161,6 +161,11 @@ class BlockingCall(Generic[T]):
         """Raise if the awaiting task was cancelled: no more work for it."""
         if self.is_cancelled:
             raise CancelledError(*self._cancel_args)
+
+    @property
+    def loop(self) -> AbstractEventLoop:
+        """The loop of the awaiting task."""
+        return self._loop
 
     @property
     def made_in(self) -> "Place | None":
@@ -277,10 +282,10 @@ class BlockingCall(Generic[T]):
 
     def _deliver_late(self) -> None:
         if self.hosted is not None and self.hosted.claim():
-            _ = self.hosted.adopt(self.loop)  # the engine keeps it
+            _ = self.hosted.adopt(self._loop)  # the engine keeps it
         elif self.is_done:
             exception, self.exception = self.exception, None
-            report_late(self, exception, self.loop)
+            report_late(self, exception, self._loop)
 
     # -- asyncio's future protocol, called by the task --
 
@@ -300,5 +305,5 @@ class BlockingCall(Generic[T]):
             return False  # the task then throws the CancelledError in
         self.is_cancelled = True
         self._cancel_args = () if msg is None else (msg,)
-        self.loop.call_soon(self.deliver)
+        self._loop.call_soon(self.deliver)
         return True

@@ -90,7 +90,7 @@ class SharingCall(BlockingCall[T]):
             self._context = self._base = context
             # The caller's place is looked up there: in a copy, since the call
             # may be run before this callback has returned.
-            self.loop.call_soon(self._send_now, context=context.copy())
+            self._loop.call_soon(self._send_now, context=context.copy())
 
     def _send_now(self) -> None:
         send, self._send = self._send, None
@@ -119,7 +119,7 @@ class SharingCall(BlockingCall[T]):
         elif self.is_cancelled:
             hosted.refuse(CancelledError(*self._cancel_args))
         else:
-            self.inner_cancel = hosted.adopt(self.loop).cancel
+            self.inner_cancel = hosted.adopt(self._loop).cancel
 
     @override
     def cancel(self, msg: object = None) -> bool:
@@ -129,7 +129,7 @@ class SharingCall(BlockingCall[T]):
         self._cancel_args = () if msg is None else (msg,)
         if self.claim():
             self.is_done = True
-            self.loop.call_soon(self.deliver)
+            self._loop.call_soon(self.deliver)
         elif self.inner_cancel is not None:
             self.inner_cancel()
         # The task cannot take a step before the function has left its context.
