@@ -6,6 +6,7 @@ object, and what to do about it.
 """
 
 __all__ = (
+    "ASGIViolationError",
     "AlreadyEnteredError",
     "BridgeClosedError",
     "BridgeError",
@@ -72,3 +73,25 @@ class AlreadyEnteredError(BridgeError, RuntimeError):
 
 class NotEnteredError(BridgeError, RuntimeError):
     """Raised when a context manager is left that was not entered."""
+
+
+class ASGIViolationError(BridgeError, AssertionError):
+    """Raised where a server or an application breaks a rule of ASGI.
+
+    Args:
+        message: What was found, what would be right, and where that is written.
+        side: Who broke the rule: ``application`` or ``server``.
+        rules: The names of the rules.
+    """
+
+    def __init__(
+        self, message: str, side: str = "application", rules: tuple[str, ...] = ()
+    ) -> None:
+        """Keep all arguments in ``args``, so that copies and pickles are whole."""
+        super().__init__(message, side, rules)
+        self.side = side
+        self.rules = rules
+
+    def __str__(self) -> str:
+        """Return the message alone."""
+        return str(self.args[0])
