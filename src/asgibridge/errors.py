@@ -11,14 +11,17 @@ __all__ = (
     "BridgeClosedError",
     "BridgeError",
     "DeadlockError",
+    "EventError",
     "ExecutorClosedError",
     "ExecutorDroppedCallError",
     "LoopStoppedError",
+    "MissingScopeKeyError",
     "NotAsyncError",
     "NotEnteredError",
     "NotSyncError",
     "OptionError",
     "RunningLoopError",
+    "ScopeTypeError",
     "WrongThreadError",
 )
 
@@ -95,3 +98,19 @@ class ASGIViolationError(BridgeError, AssertionError):
     def __str__(self) -> str:
         """Return the message alone."""
         return str(self.args[0])
+
+
+class ScopeTypeError(BridgeError, ValueError):
+    """Raised when an application is called for a protocol it does not handle."""
+
+
+class MissingScopeKeyError(BridgeError, KeyError):
+    """Raised when a scope does not have the key that is asked for."""
+
+    def __str__(self) -> str:
+        """Return the message as it is; a KeyError would quote it."""
+        return str(self.args[0])
+
+
+class EventError(BridgeError, ValueError):
+    """Raised when an event does not have what its type promises."""
