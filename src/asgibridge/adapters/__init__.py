@@ -1,4 +1,4 @@
-"""One application interface as another, and checks of them."""
+"""Applications of one interface as applications of another."""
 
 from ._asgi_decorators import (
     asgi_app as asgi_app,
@@ -6,6 +6,14 @@ from ._asgi_decorators import (
     http_app as http_app,
     lifespan_app as lifespan_app,
     websocket_app as websocket_app,
+)
+from ._checking import (
+    CheckReport as CheckReport,
+    Outcome as Outcome,
+    as_json as as_json,
+    as_junit as as_junit,
+    as_text as as_text,
+    check_app as check_app,
 )
 from ._narrowing import (
     is_bytes_message as is_bytes_message,
@@ -29,14 +37,20 @@ from ._validation import (
 __all__ = (
     "RULES",
     "ASGIValidator",
+    "CheckReport",
     "Conversation",
+    "Outcome",
     "Profile",
     "Rule",
     "ScopeKey",
     "Side",
     "Violation",
+    "as_json",
+    "as_junit",
+    "as_text",
     "asgi_app",
     "asgi_method",
+    "check_app",
     "diagrams",
     "http_app",
     "is_bytes_message",

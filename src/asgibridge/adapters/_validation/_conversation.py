@@ -203,7 +203,8 @@ class Conversation:
         if not findings:
             return findings
         try:
-            name = show(cast("Mapping[str, Any]", event)["type"])
+            kind = cast("Mapping[str, Any]", event)["type"]
+            name = repr(kind) if kind in EVENTS else show(kind)
         except Exception:  # noqa: BLE001 - a foreign object's method may raise anything
             name = f"of class {type(event).__name__}"
         return [(rule, f"the event {name} {found}") for rule, found in findings]

@@ -6,7 +6,7 @@ from typing import Any, Final
 from ._kinds import Finding, anything, keys
 from ._offers import Offer
 from ._reading import as_dict
-from ._shapes import EVENTS, Key, Shape
+from ._shapes import EVENTS, SCOPE_KEYS, Key, Shape
 from ._show import show
 
 __all__ = ("examine_event", "examine_keys", "examine_type")
@@ -63,6 +63,8 @@ def _placed(
             yield "event.unknown_type", "is of a type that is not known"
         else:
             yield "event.custom_types", "is of a type of one's own"
+    elif protocol not in SCOPE_KEYS:
+        yield "event.namespace", f"belongs to {shape.protocol} scopes"
     elif shape.protocol != protocol:
         yield "event.foreign", f"belongs to {shape.protocol} scopes"
     elif shape.direction != direction:
