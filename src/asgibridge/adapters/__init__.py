@@ -8,8 +8,8 @@ from ._asgi_decorators import (
     websocket_app as websocket_app,
 )
 from ._checking import (
+    CheckOutcome as CheckOutcome,
     CheckReport as CheckReport,
-    Outcome as Outcome,
     as_json as as_json,
     as_junit as as_junit,
     as_text as as_text,
@@ -37,9 +37,9 @@ from ._validation import (
 __all__ = (
     "RULES",
     "ASGIValidator",
+    "CheckOutcome",
     "CheckReport",
     "Conversation",
-    "Outcome",
     "Profile",
     "Rule",
     "ScopeKey",

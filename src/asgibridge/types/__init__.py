@@ -75,6 +75,7 @@ from ._executors import (
     BlockingExecutor as BlockingExecutor,
     CallerExecutor as CallerExecutor,
     ExecutorLease as ExecutorLease,
+    Outcome as Outcome,
     Runnable as Runnable,
     SupportsLease as SupportsLease,
     SupportsPost as SupportsPost,
@@ -84,7 +85,11 @@ from ._observers import (
     Direction as Direction,
     Observer as Observer,
 )
-from ._runners import LoopRunner as LoopRunner
+from ._runners import (
+    LoopRunner as LoopRunner,
+    SingleThreadRunner as SingleThreadRunner,
+    SupportsSingleThread as SupportsSingleThread,
+)
 from ._wsgi import (
     ErrorStream as ErrorStream,
     FileWrapper as FileWrapper,
@@ -141,16 +146,19 @@ __all__ = (
     "LifespanStartupFailedEvent",
     "LoopRunner",
     "Observer",
+    "Outcome",
     "Receive",
     "ReceiveEvent",
     "Runnable",
     "Scope",
     "Send",
     "SendEvent",
+    "SingleThreadRunner",
     "StartResponse",
     "SupportsFileno",
     "SupportsLease",
     "SupportsPost",
+    "SupportsSingleThread",
     "TLSExtension",
     "WSGIApplication",
     "WSGIEnvironment",

@@ -11,7 +11,7 @@ from ...types import ASGIApp
 from .._validation import RULES, ASGIValidator, Profile, Violation
 from ._deviations import is_excused
 from ._peers import LifespanPeer, Peer
-from ._report import CheckReport, Outcome
+from ._report import CheckOutcome, CheckReport
 from ._scopes import lifespan_scope
 from ._scripts import Script, scripts
 
@@ -54,7 +54,7 @@ class _Run:
         coroutine = validated(scope, self._peer.receive, self._peer.send)
         return asyncio.create_task(coroutine, name=f"asgibridge-check-{self._name}")
 
-    async def finish(self, task: asyncio.Task[None]) -> Outcome:
+    async def finish(self, task: asyncio.Task[None]) -> CheckOutcome:
         """Wait for the application, end it if it takes too long."""
         seconds = self._subject.timeout
         await asyncio.wait({task}, timeout=seconds)
@@ -71,11 +71,11 @@ class _Run:
             self._left_undone(rule, is_cut=is_cut)
         return self._outcome(raised, is_cut=is_cut)
 
-    def _outcome(self, raised: str | None, *, is_cut: bool) -> Outcome:
+    def _outcome(self, raised: str | None, *, is_cut: bool) -> CheckOutcome:
         app, profile = self._subject.app, self._subject.profile
         excused = [x for x in self.violations if is_excused(x, app, profile)]
         counted = [x for x in self.violations if x not in excused]
-        return Outcome(
+        return CheckOutcome(
             self._name,
             self._text,
             tuple(counted),
@@ -107,7 +107,7 @@ def _raised_by(task: asyncio.Task[None]) -> str | None:
 
 async def _play(
     subject: _Subject, script: Script, state: dict[str, Any] | None
-) -> Outcome:
+) -> CheckOutcome:
     scope = script.scope(state)
     protocol = str(scope["type"])
     peer = script.peer()
@@ -160,7 +160,7 @@ async def check_app(
     run = _Run(subject, *_LIFESPAN, "lifespan", peer)
     task = run.start(lifespan_scope(state))
     await _started(peer, task, timeout)
-    outcomes: list[Outcome] = []
+    outcomes: list[CheckOutcome] = []
     if not peer.has_failed:
         # Without a lifespan there is no state, and servers leave the key out.
         shared = state if peer.started.is_set() else None

@@ -6,12 +6,12 @@ import attrs
 
 from .._validation import Violation
 
-__all__ = ("CheckReport", "Outcome")
+__all__ = ("CheckOutcome", "CheckReport")
 
 
 @final
 @attrs.frozen
-class Outcome:
+class CheckOutcome:
     """What one conversation has shown.
 
     Args:
@@ -56,7 +56,7 @@ class CheckReport:
     """
 
     target: str
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[CheckOutcome, ...]
 
     @property
     def violations(self) -> tuple[Violation, ...]:

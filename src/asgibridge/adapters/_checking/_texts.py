@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
 from .._validation import Violation
-from ._report import CheckReport, Outcome
+from ._report import CheckOutcome, CheckReport
 
 __all__ = ("as_json", "as_junit", "as_text")
 
@@ -15,7 +15,7 @@ def as_json(report: CheckReport) -> str:
     return json.dumps(report.as_dict(), indent=2)
 
 
-def _remark(outcome: Outcome) -> str:
+def _remark(outcome: CheckOutcome) -> str:
     if outcome.is_cut:
         return "  (ended because it took too long)"
     if outcome.raised is not None:
@@ -23,7 +23,7 @@ def _remark(outcome: Outcome) -> str:
     return ""
 
 
-def _excuse(outcome: Outcome) -> Iterator[str]:
+def _excuse(outcome: CheckOutcome) -> Iterator[str]:
     names = {violation.rule.name for violation in outcome.excused}
     for name in sorted(names):
         yield f"    note: {name} is broken by the framework itself, not counted"
@@ -36,7 +36,7 @@ def _violation(violation: Violation) -> Iterator[str]:
     yield f"      see:      {violation.source}"
 
 
-def _outcome(outcome: Outcome) -> Iterator[str]:
+def _outcome(outcome: CheckOutcome) -> Iterator[str]:
     mark = "FAIL" if outcome.violations else "ok  "
     yield f"{mark} {outcome.name}: {outcome.text}{_remark(outcome)}"
     for violation in outcome.violations:
