@@ -35,6 +35,8 @@ def _identify(scope: object) -> tuple[str, Offer]:
         content = as_dict(scope) or {}
         protocol = content["type"]
         if isinstance(protocol, str):
+            # Plain, because a subclass may raise when it is looked up in a dict.
+            protocol = str.__str__(protocol)
             return protocol, Offer.of(protocol, content)
     except Exception:  # noqa: BLE001 - a foreign object's method may raise anything
         return "unknown", Offer(_BASELINE)
