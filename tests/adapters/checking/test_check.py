@@ -365,3 +365,28 @@ def test_junit_is_what_ci_systems_read() -> None:
     assert suite.get("failures") == str(len(failed)) != "0"
     assert "http.missing_end" in (failed[0].findtext("failure") or "")
     assert suite.get("tests") == "18"
+
+
+def test_known_deviations_are_noted_and_not_counted() -> None:
+    """What a framework does to everybody is excused, but not when strict."""
+
+    async def call(_self: object, scope: Event, receive: Receive, send: Send) -> None:
+        events = (start(headers=[(b"Content-Type", b"a")]), END)
+        await application(http=says(*events))(scope, receive, send)
+
+    names = {"__call__": call, "__module__": "django.core.handlers.asgi"}
+    handler = type("ASGIHandler", (), names)
+    app = type("Mine", (handler,), {})()
+    report = check(app)
+    assert report.is_clean
+    assert [x.rule.name for x in report.outcomes[1].excused] == [
+        "resp.headers.lowercase"
+    ]
+    note = "    note: resp.headers.lowercase is broken by the framework itself"
+    assert note in as_text(report)
+    assert report.as_dict()["conversations"][1]["excused"]
+    assert not check(app, profile=Profile.STRICT).is_clean
+    assert not check(application(http=says(*_CAPITALS))).is_clean
+
+
+_CAPITALS: Final = (start(headers=[(b"Content-Type", b"a")]), END)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from ._kinds import Finding, anything, keys
+from ._kinds import Finding, keys
 from ._offers import Offer
 from ._reading import as_dict
 from ._shapes import EVENTS, SCOPE_KEYS, Key, Shape
@@ -31,7 +31,7 @@ def examine_keys(event: Mapping[str, Any], shape: tuple[Key, ...]) -> Iterator[F
                 yield "value.missing", f"has no {name!r}"
             continue
         value = event[name]
-        if value is None and key.check is not anything:
+        if value is None:
             if key.none != "yes":
                 rule = "value.none" if key.none == "no" else "value.none_unstated"
                 yield rule, f"has {name!r}: None"

@@ -21,7 +21,6 @@ __all__ = (
     "a_str",
     "absolute_path",
     "accept_headers",
-    "anything",
     "byte_strings",
     "bytestring",
     "integer",
@@ -46,11 +45,6 @@ _STATUSES: Final = range(100, 1000)
 
 def _wrong(wanted: str, value: object) -> Finding:
     return "value.type", f"is {show(value)} instead of {wanted}"
-
-
-def anything(_value: object) -> Iterator[Finding]:
-    """Accept everything."""
-    yield from ()
 
 
 def a_str(value: object) -> Iterator[Finding]:
