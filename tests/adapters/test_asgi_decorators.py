@@ -13,7 +13,7 @@ from asgibridge.adapters import (
     lifespan_app,
     websocket_app,
 )
-from asgibridge.errors import ScopeTypeError
+from asgibridge.errors import UnsupportedScopeError
 from asgibridge.types import (
     ASGIApp,
     HTTPReceive,
@@ -78,7 +78,7 @@ def test_own_scope_type_is_handled(kind: str) -> None:
 def test_other_scope_types_are_refused(kind: str, scope: object) -> None:
     """The specification asks for an exception; the message says for what."""
     called.clear()
-    with pytest.raises(ScopeTypeError, match=f"{kind} scopes only, not "):
+    with pytest.raises(UnsupportedScopeError, match=f"{kind} scopes only, not "):
         run(APPS[kind], scope, None, None)
     assert called == []
 

@@ -15,6 +15,7 @@ from ._checking import (
     as_text as as_text,
     check_app as check_app,
 )
+from ._limits import WsgiLimits as WsgiLimits
 from ._narrowing import (
     is_bytes_message as is_bytes_message,
     is_text_message as is_text_message,
@@ -33,6 +34,7 @@ from ._validation import (
     diagrams as diagrams,
     open_conversation as open_conversation,
 )
+from ._wsgi_to_asgi import WsgiToAsgi as WsgiToAsgi
 
 __all__ = (
     "RULES",
@@ -45,6 +47,8 @@ __all__ = (
     "ScopeKey",
     "Side",
     "Violation",
+    "WsgiLimits",
+    "WsgiToAsgi",
     "as_json",
     "as_junit",
     "as_text",

@@ -3,18 +3,20 @@
 import sys
 from asyncio import AbstractEventLoop, CancelledError
 from collections.abc import Callable, Generator
-from contextvars import Context, copy_context
+from contextvars import Context, Token, copy_context
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..executors import name_of
-from ..loops import Mailbox
+from ..loops import Mailbox, context_unchanged
 from ._cancellation import shielded
-from ._context import write_back
+from ._context import take_back, write_back
 from ._late import report_late
 
 if TYPE_CHECKING:
     from ._engine import Engine
     from ._hosted import HostedCall
+    from ._observation import CrossingRecord
+    from ._places import Place
 
 __all__ = ("BlockingCall",)
 
@@ -40,25 +42,27 @@ class BlockingCall(Generic[T]):
         "_base",
         "_cancel_args",
         "_context",
-        "_engine",
-        "_exception",
         "_fn",
         "_handling",
         "_is_left",
         "_kwargs",
         "_loop",
         "_may_abandon",
-        "_result",
         "_ticket",
+        "_tokens",
         "_wakeup",
         "_wakeup_context",
         "can_host",
+        "crossing",
+        "engine",
+        "exception",
+        "hosted",
         "inner_cancel",
         "is_cancelled",
         "is_done",
         "mailbox",
-        "request",
-        "waits_in",
+        "place",
+        "returned",
     )
 
     def __init__(
@@ -71,7 +75,7 @@ class BlockingCall(Generic[T]):
         kwargs: dict[str, Any],
         may_abandon: bool,  # noqa: FBT001  # keywords would cost time here
     ) -> None:
-        self._engine = engine
+        self.engine = engine
         self._loop = loop
         self._fn = fn
         self._args = args
@@ -82,22 +86,26 @@ class BlockingCall(Generic[T]):
         # What the caller is handling: the function sees it, as a plain call would.
         self._handling = sys.exception()
         self._ticket = [True]
+        # Of variables that were set in the task before the function had ended.
+        self._tokens: list[Token[Any]] = []
         self._wakeup: Callable[[object], object] | None = None
         self._wakeup_context: Context
-        self._cancel_args: tuple[Any, ...] = ()
-        self._exception: BaseException | None = None
-        self._result: T
+        self._cancel_args: tuple[Any, ...]
+        self.exception: BaseException | None = None
+        self.returned: T
         self._is_left = False
+        # What observers know of the call, if there are any.
+        self.crossing: CrossingRecord | None = None
+        # Where the call is queued; set by the route.
+        self.place: Place
         self.mailbox = mailbox
         self.is_done = False
         self.is_cancelled = False
         # Whether the task is parked while the function runs, so that it can run
         # a coroutine for it; not so when both are on one thread.
         self.can_host = True
-        # The coroutine that the task is asked to run for the function.
-        self.request: HostedCall[Any] | None = None
-        # The same while the function waits for it; for those who look on.
-        self.waits_in: HostedCall[Any] | None = None
+        # The coroutine that the function waits for and the task is to run.
+        self.hosted: HostedCall[Any] | None = None
         # Cancels a coroutine that the function waits for on another loop.
         self.inner_cancel: Callable[[], object] | None = None
 
@@ -117,15 +125,20 @@ class BlockingCall(Generic[T]):
 
     def run(self) -> None:
         """Run the function, if nobody has run it or withdrawn the call."""
-        if not self.claim():
+        try:
+            self._ticket.pop()  # as in claim(), which would cost time here
+        except IndexError:
             return
-        state = self._engine.threads.state
+        state = self.engine.threads.state
         outer, state.call = state.call, self
         try:
-            self._result = self._execute()
+            if self._handling is None:
+                self.returned = self._context.run(self._fn, *self._args, **self._kwargs)
+            else:
+                self.returned = self._run_handling(self._handling)
         except BaseException as exc:  # noqa: BLE001  # the awaiting task gets it
             traceback = exc.__traceback__
-            self._exception = exc.with_traceback(traceback and traceback.tb_next)
+            self.exception = exc.with_traceback(traceback and traceback.tb_next)
             del exc, traceback
         state.call = outer
         self._complete()
@@ -141,7 +154,7 @@ class BlockingCall(Generic[T]):
     def fail(self, exception: BaseException) -> None:
         """End the call with *exception*, unless it runs or has run."""
         if self.claim():
-            self._exception = exception
+            self.exception = exception
             self._complete()
 
     def check_cancelled(self) -> None:
@@ -150,16 +163,19 @@ class BlockingCall(Generic[T]):
             raise CancelledError(*self._cancel_args)
 
     @property
+    def made_in(self) -> "Place | None":
+        """The innermost place around the code that made the call."""
+        return self._context.get(self.engine.affinity)
+
+    @property
     def is_waiting(self) -> bool:
         """Whether the function has not been started yet."""
         return bool(self._ticket)
 
-    def _execute(self) -> T:
-        if self._handling is None:
-            return self._context.run(self._fn, *self._args, **self._kwargs)
-        traceback = self._handling.__traceback__
+    def _run_handling(self, handling: BaseException) -> T:
+        traceback = handling.__traceback__
         try:
-            raise self._handling
+            raise handling
         except BaseException as exc:  # noqa: BLE001  # it is being handled above
             exc.__traceback__ = traceback
             del exc
@@ -171,32 +187,40 @@ class BlockingCall(Generic[T]):
         try:
             self.mailbox.post(self)
         except RuntimeError:  # the loop is closed, the task is no more
-            report_late(self, self._exception, None)
+            report_late(self, self.exception, None)
 
     # -- for the task, on the loop's thread --
 
-    def __await__(self) -> Generator[Any, None, T]:
-        """Park the task until the function has ended."""
+    def __await__(self) -> Generator[Any, None, None]:
+        """Park the task until the function has ended.
+
+        What it raised is in `exception` then, for the wrapper to raise: so the
+        traceback shows the wrapper and the function, and nothing in between.
+        """
         try:
             while not self.is_done:
-                yield from self._park()
-                if self.request is not None:
-                    yield from self._host()
+                self._asyncio_future_blocking = True
+                try:
+                    yield self
+                except CancelledError as exc:
+                    self._note_cancellation(exc)
+                if self.hosted is not None:
+                    yield from self._host(self.hosted)
                 elif self.is_cancelled and not self.is_done:
                     yield from self._outlast()
         except GeneratorExit:  # the task is being destroyed with its loop
             self._is_left = True
             self.claim()
             raise
-        return self._finish()
+        if not context_unchanged(self._context, self._base):
+            self._write_back()
+        if self.is_cancelled:
+            self._put_cancellation_first()
 
-    def _park(self) -> Generator[Any, None, None]:
-        self._asyncio_future_blocking = True
-        try:
-            yield self
-        except CancelledError as exc:  # a second cancellation, thrown in
-            self.is_cancelled = True
-            self._cancel_args = exc.args
+    def _note_cancellation(self, exc: CancelledError) -> None:
+        """A second cancellation, which was thrown in: remember it."""
+        self.is_cancelled = True
+        self._cancel_args = exc.args
 
     def _outlast(self) -> Generator[Any, None, None]:
         """The task was cancelled: withdraw the call, leave it, or wait for its end."""
@@ -209,35 +233,38 @@ class BlockingCall(Generic[T]):
             self.inner_cancel()
         with shielded():
             while not self.is_done:
-                yield from self._park()
-                if self.request is not None:
-                    yield from self._host()
+                self._asyncio_future_blocking = True
+                try:
+                    yield self
+                except CancelledError as exc:
+                    self._note_cancellation(exc)
+                if self.hosted is not None:
+                    yield from self._host(self.hosted)
 
-    def _host(self) -> Generator[Any, None, None]:
+    def _host(self, hosted: "HostedCall[Any]") -> Generator[Any, None, None]:
         """Run the coroutine that the function waits for in this very task."""
-        request, self.request = self.request, None
-        assert request is not None  # noqa: S101  # asked before
-        if self.is_cancelled:
-            request.refuse(CancelledError(*self._cancel_args))
+        if not hosted.claim():
             return
-        self._base = yield from request.serve(self._base)
-        if request.was_cancelled:
-            # Not for the function to swallow: see _finish.
+        if self.is_cancelled:
+            hosted.refuse(CancelledError(*self._cancel_args))
+            return
+        self._base = yield from hosted.serve(self._base, self._tokens)
+        if hosted.cancel_args is not None:
+            # Not for the function to swallow.
             self.is_cancelled = True
+            self._cancel_args = hosted.cancel_args
 
-    def _finish(self) -> T:
+    def _write_back(self) -> None:
+        """Bring what the function set to the caller."""
         write_back(self._context, self._base)
-        exception, self._exception = self._exception, None
-        try:
-            if self.is_cancelled and not isinstance(
-                exception, (CancelledError, KeyboardInterrupt, SystemExit)
-            ):
-                raise CancelledError(*self._cancel_args) from exception
-            if exception is not None:
-                raise exception
-        finally:
-            del exception  # no cycle through this frame
-        return self._result
+        take_back(self._tokens, self._context)
+
+    def _put_cancellation_first(self) -> None:
+        """Have the task raise CancelledError, whatever the function did."""
+        exception = self.exception
+        if not isinstance(exception, (CancelledError, KeyboardInterrupt, SystemExit)):
+            self.exception = CancelledError(*self._cancel_args)
+            self.exception.__cause__ = exception
 
     def deliver(self) -> None:
         """Wake the task; in a callback of the loop."""
@@ -249,11 +276,10 @@ class BlockingCall(Generic[T]):
             self._deliver_late()
 
     def _deliver_late(self) -> None:
-        request, self.request = self.request, None
-        if request is not None:
-            request.adopt(self._loop)
+        if self.hosted is not None and self.hosted.claim():
+            _ = self.hosted.adopt(self._loop)  # the engine keeps it
         elif self.is_done:
-            exception, self._exception = self._exception, None
+            exception, self.exception = self.exception, None
             report_late(self, exception, self._loop)
 
     # -- asyncio's future protocol, called by the task --

@@ -5,7 +5,7 @@ import sys
 from asyncio import AbstractEventLoop, CancelledError
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import suppress
-from contextvars import Context, copy_context
+from contextvars import Context, Token, copy_context
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, final
 
 from ..errors import LoopStoppedError
@@ -13,7 +13,8 @@ from ..executors import name_of
 from ..loops import context_unchanged
 from ._awaitables import awaiting
 from ._context import write_back
-from ._places import Frame
+from ._places import Frame, nearest_alive
+from ._threads import ThreadState
 
 if TYPE_CHECKING:
     from ._call import BlockingCall
@@ -40,55 +41,63 @@ class HostedCall(Generic[T]):
         "_changes",
         "_context",
         "_engine",
-        "_exception",
         "_fn",
-        "_frame",
         "_handling",
         "_interrupted",
+        "_is_claimed",
         "_kwargs",
-        "_result",
         "_stopped_looks",
+        "cancel_args",
+        "exception",
+        "frame",
         "host",
         "is_done",
-        "was_cancelled",
+        "returned",
     )
 
     def __init__(
         self,
         engine: "Engine",
         call: "BlockingCall[Any]",
-        frame: Frame,
+        state: ThreadState,
         fn: Callable[..., Awaitable[T]],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> None:
         self._engine = engine
         self._call = call
-        self._frame = frame
+        self.frame = Frame(state.inbox, nearest_alive(engine.affinity))
+        self.frame.call = call
         self._fn = fn
         self._args = args
         self._kwargs = kwargs
         self._context = copy_context()
         self._handling = sys.exception()
         self._changes: tuple[Context, Context] | None = None
-        self._exception: BaseException | None = None
-        self._result: T
+        self.exception: BaseException | None = None
+        self.returned: T
         self._interrupted = False
         self._stopped_looks = 0
         # The task that runs the coroutine, once it does.
         self.host: asyncio.Task[Any] | None = None
         self.is_done = False
-        self.was_cancelled = False
+        self._is_claimed = False
+        # What the coroutine raised CancelledError with because the task was
+        # cancelled, and not for reasons of its own.
+        self.cancel_args: tuple[Any, ...] | None = None
 
     def __str__(self) -> str:
         return name_of(self._fn)
 
     # -- on the thread of the blocking function --
 
-    def wait(self) -> T:
-        """Have the coroutine run, serve this thread meanwhile, return its result."""
+    def wait(self) -> None:
+        """Have the coroutine run, and serve this thread meanwhile.
+
+        What it raised is in `exception` then, what it returned in `returned`.
+        """
         call = self._call
-        call.request = call.waits_in = self
+        call.hosted = self
         try:
             try:
                 call.mailbox.post(call)
@@ -96,26 +105,19 @@ class HostedCall(Generic[T]):
                 raise self._stopped() from exc
             self._serve_thread()
         finally:
-            call.waits_in = None
-            self._frame.close()
+            call.hosted = None
+            self.frame.close()
         if self._changes is not None:
             write_back(*self._changes)
-        exception, self._exception = self._exception, None
-        if exception is None:
-            return self._result
-        try:
-            raise exception
-        finally:
-            del exception  # no cycle through this frame
 
     def _serve_thread(self) -> None:
         try:
-            self._frame.executor.run_until(self)
+            self.frame.executor.run_until(self)
         except (KeyboardInterrupt, SystemExit):
             # Ctrl-C while the main thread waits here: the coroutine is
             # cancelled, and the interrupt goes on when it has ended.
             self._interrupt()
-            self._frame.executor.run_until(self)
+            self.frame.executor.run_until(self)
             raise
 
     def _interrupt(self) -> None:
@@ -148,25 +150,34 @@ class HostedCall(Generic[T]):
 
     # -- on the loop's thread --
 
-    def serve(self, base: Context) -> Generator[Any, None, Context]:
+    def claim(self) -> bool:
+        """Whether this is for the asker to run: only the first one is told so."""
+        was_claimed, self._is_claimed = self._is_claimed, True
+        return not was_claimed
+
+    def serve(
+        self, base: Context, tokens: list[Token[Any]]
+    ) -> Generator[Any, None, Context]:
         """Run the coroutine, in the parked task.
 
         Args:
-            base: The context that the blocking function began with.
+            base: The context up to which the function's changes are known here.
+            tokens: Gets those of variables that are set here and may have to be
+                taken back when the function has ended.
 
         Returns:
-            The context up to which the function's changes are known here.
+            The new base.
         """
         self.host = host = asyncio.current_task()
         affinity = self._engine.affinity
         # The coroutine sees what the function has set so far.
-        write_back(self._context, base)
-        token = affinity.set(self._frame)
+        tokens += write_back(self._context, base)
+        token = affinity.set(self.frame)
         before = copy_context()
         try:
-            self._result = yield from self._awaited()
+            self.returned = yield from self._awaited()
         except GeneratorExit:
-            self._exception = self._stopped()
+            self.exception = self._stopped()
             raise
         except BaseException as exc:  # noqa: BLE001  # the blocking function gets it
             self._take(exc, host)
@@ -185,30 +196,31 @@ class HostedCall(Generic[T]):
 
     def _take(self, exception: BaseException, host: "asyncio.Task[Any] | None") -> None:
         traceback = exception.__traceback__
-        self._exception = exception.with_traceback(traceback and traceback.tb_next)
+        self.exception = exception.with_traceback(traceback and traceback.tb_next)
         if isinstance(exception, CancelledError) and host is not None:
             if self._interrupted:
                 host.uncancel()  # it was us
             elif host.cancelling():
-                self.was_cancelled = True
+                self.cancel_args = exception.args
 
     def refuse(self, exception: BaseException) -> None:
         """Answer with *exception* instead of running the coroutine."""
-        self._exception = exception
+        self.exception = exception
         self._end()
 
-    def adopt(self, loop: AbstractEventLoop) -> None:
-        """Run the coroutine in a task of its own: the parked one has gone."""
+    def adopt(self, loop: AbstractEventLoop) -> asyncio.Task[None]:
+        """Run the coroutine in a task of its own: the parked one cannot."""
         coro = self._serve_alone()
-        self._context.run(self._engine.affinity.set, self._frame)
+        self._context.run(self._engine.affinity.set, self.frame)
         task = loop.create_task(coro, name=str(self), context=self._context)
         self._engine.keep(task)
+        return task
 
     async def _serve_alone(self) -> None:
         before = copy_context()
         self.host = host = asyncio.current_task()
         try:
-            self._result = await awaiting(
+            self.returned = await awaiting(
                 self._fn, self._args, self._kwargs, self._handling
             )
         except BaseException as exc:  # noqa: BLE001  # the blocking function gets it
@@ -220,6 +232,5 @@ class HostedCall(Generic[T]):
             self._end()
 
     def _end(self) -> None:
-        self._args, self._kwargs = (), {}
         self.is_done = True
-        self._frame.executor.wake(self)
+        self.frame.executor.wake(self)
