@@ -6,6 +6,7 @@ object, and what to do about it.
 """
 
 __all__ = (
+    "ASGIViolationError",
     "AddressError",
     "AlreadyEnteredError",
     "ApplicationExitError",
@@ -17,11 +18,13 @@ __all__ = (
     "ClientDisconnectedError",
     "ContentLengthError",
     "DeadlockError",
+    "EventError",
     "ExecutorClosedError",
     "ExecutorDroppedCallError",
     "IncompleteResponseError",
     "LifespanFailedError",
     "LoopStoppedError",
+    "MissingScopeKeyError",
     "NotAnApplicationError",
     "NotAsyncError",
     "NotEnteredError",
@@ -166,3 +169,37 @@ class NotAnApplicationError(BridgeError, TypeError):
 
 class AddressError(BridgeError, OSError):
     """Raised when a server cannot listen at the address it was given."""
+
+
+class ASGIViolationError(BridgeError, AssertionError):
+    """Raised where a server or an application breaks a rule of ASGI.
+
+    Args:
+        message: What was found, what would be right, and where that is written.
+        side: Who broke the rule: ``application`` or ``server``.
+        rules: The names of the rules.
+    """
+
+    def __init__(
+        self, message: str, side: str = "application", rules: tuple[str, ...] = ()
+    ) -> None:
+        """Keep all arguments in ``args``, so that copies and pickles are whole."""
+        super().__init__(message, side, rules)
+        self.side = side
+        self.rules = rules
+
+    def __str__(self) -> str:
+        """Return the message alone."""
+        return str(self.args[0])
+
+
+class MissingScopeKeyError(BridgeError, KeyError):
+    """Raised when a scope does not have the key that is asked for."""
+
+    def __str__(self) -> str:
+        """Return the message as it is; a KeyError would quote it."""
+        return str(self.args[0])
+
+
+class EventError(BridgeError, ValueError):
+    """Raised when an event does not have what its type promises."""
