@@ -7,7 +7,6 @@ import weakref
 from asyncio import AbstractEventLoop
 from collections import deque
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
 from contextvars import copy_context
 from types import TracebackType
 from typing import Any, Final, Protocol, Self, final
@@ -15,7 +14,7 @@ from wsgiref.types import ErrorStream
 
 import attrs
 
-from ..errors import ExecutorDroppedCallError, UnsupportedScopeError
+from ..errors import UnsupportedScopeError
 from ..executors import WorkerPool
 from ..loops import MailboxRegistry
 from ..types import BlockingExecutor, SupportsPost, WSGIApplication
@@ -149,6 +148,7 @@ class WsgiToAsgi:
     # Guarded by _lock when written:
     _pool: WorkerPool = attrs.field(init=False, repr=False)
     _lifespans: int = attrs.field(default=0, init=False, repr=False)
+    _posts: SupportsPost | None = attrs.field(default=None, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         """Prepare what all requests share."""
@@ -163,6 +163,8 @@ class WsgiToAsgi:
             errors=self.errors,
         )
         self._pool = self._new_pool()
+        if isinstance(self._executor, SupportsPost):
+            self._posts = self._executor  # asked once: the question is slow
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection, as ASGI asks.
@@ -174,7 +176,10 @@ class WsgiToAsgi:
         """
         kind: str = scope["type"]
         if kind == "http":
-            await self._serve(scope, receive, send)
+            if self._is_full():
+                await self._refuse(send)
+            else:
+                await self._serve(scope, receive, send)
         elif kind == "lifespan":
             await self._live(receive, send)
         elif kind == "websocket":
@@ -218,16 +223,21 @@ class WsgiToAsgi:
             traffic = self._traffic[loop] = Traffic(self._mailboxes.of(loop))
         return traffic
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def _is_full(self) -> bool:
         most = self.limits.max_queued
-        if most is not None and len(self._queued) >= most:
-            _logger.warning("request refused with 503: %d wait for a thread", most)
-            reason = "too many requests wait to be served"
-            for event in refusal(
-                _SERVICE_UNAVAILABLE, reason, retry_after=_RETRY_AFTER
-            ):
-                await send(event)
-            return
+        return most is not None and len(self._queued) >= most
+
+    async def _refuse(self, send: Send) -> None:
+        _logger.warning(
+            "request refused with 503: %d wait for a thread", len(self._queued)
+        )
+        reason = "too many requests wait to be served"
+        for event in refusal(_SERVICE_UNAVAILABLE, reason, retry_after=_RETRY_AFTER):
+            await send(event)
+
+    def _serve(
+        self, scope: Scope, receive: Receive, send: Send
+    ) -> Coroutine[Any, Any, None]:
         loop = asyncio.get_running_loop()
         traffic = self._traffic_of(loop)
         line = Line(loop, traffic.mailbox)
@@ -246,7 +256,7 @@ class WsgiToAsgi:
             traffic.end,
         )
         self._dispatch(work, traffic)
-        await serve(work, line, inbox, outbox, send)
+        return serve(work, line, inbox, outbox, send)
 
     def _dispatch(self, work: WsgiWork, traffic: Traffic) -> None:
         self._queued.append(None)
@@ -268,17 +278,13 @@ class WsgiToAsgi:
             work.fail(exc)
 
     def _post(self, work: WsgiWork) -> None:
-        executor = self._executor or self._pool
-        if isinstance(executor, SupportsPost):
-            executor.post(work)
-            return
-
-        def check(future: Future[None]) -> None:
-            if future.cancelled():
-                msg = f"executor {executor!r} dropped {work}"
-                work.fail(ExecutorDroppedCallError(msg))
-
-        executor.submit(work.run).add_done_callback(check)
+        executor = self._executor
+        if executor is None:
+            self._pool.post(work)
+        elif self._posts is not None:
+            self._posts.post(work)
+        else:
+            executor.submit(work.run).add_done_callback(work.note_future)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         with self._lock:

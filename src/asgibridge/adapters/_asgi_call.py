@@ -1,0 +1,216 @@
+"""One call of an ASGI application on a loop, made by a blocking thread."""
+
+import asyncio
+import logging
+from asyncio import AbstractEventLoop
+from collections import deque
+from contextvars import Context
+from typing import Final, final
+from wsgiref.types import InputStream
+
+import attrs
+
+from ..errors import (
+    ApplicationTimeoutError,
+    ClientDisconnectedError,
+    IncompleteResponseError,
+)
+from ..loops import Mailbox
+from ._asgi import ASGIApp, Event, Scope
+from ._gate import Gate
+
+__all__ = ("AsgiCall",)
+
+_logger: Final = logging.getLogger("asgibridge.adapters")
+
+_READ_BYTES: Final = 64 * 1024
+
+
+@final
+@attrs.define(eq=False)
+class AsgiCall:
+    """Carries events between the application's task and the calling thread.
+
+    The thread reads the body when the application asks for it, and takes the
+    response; the task is held back while too much of that waits.
+
+    Args:
+        app: The application.
+        scope: The request.
+        context: The context of the task.
+        mailbox: That of the application's loop.
+        body: The request body, read by the thread.
+        left: How much of it there is; None up to its end.
+        window: How many bytes of response may wait.
+        timeout: How long the thread waits for the next event, in seconds; None
+            for ever.
+    """
+
+    _app: ASGIApp
+    _scope: Scope
+    _context: Context
+    _mailbox: Mailbox
+    _body: InputStream
+    _left: int | None
+    _window: int
+    _timeout: float | None
+    _gate: Gate = attrs.field(factory=Gate, init=False)
+    _task: asyncio.Task[None] | None = attrs.field(default=None, init=False)
+
+    # Thread to task.
+    _chunks: deque[Event] = attrs.field(factory=deque[Event], init=False)
+    _taken: int = attrs.field(default=0, init=False)  # bytes of response
+    _gone: bool = attrs.field(default=False, init=False)
+    _is_heard: bool = attrs.field(default=True, init=False)
+
+    # Task to thread.
+    _events: deque[Event | None] = attrs.field(factory=deque[Event | None], init=False)
+    _sent: int = attrs.field(default=0, init=False)  # bytes of response
+    _wants_body: bool = attrs.field(default=False, init=False)
+    _error: BaseException | None = attrs.field(default=None, init=False)
+
+    # The task's own.
+    _has_body: bool = attrs.field(default=True, init=False)  # or has yet to get it
+    _is_complete: bool = attrs.field(default=False, init=False)
+    _waiting: list[asyncio.Future[None]] = attrs.field(
+        factory=list[asyncio.Future[None]], init=False
+    )
+
+    # The thread's end.
+
+    def start(self) -> None:
+        """Begin the call."""
+        self._mailbox.post(self)
+
+    def take(self) -> Event:
+        """Return the next event of the response; waits for it.
+
+        Raises:
+            ApplicationTimeoutError: If there is none in time.
+            IncompleteResponseError: If the application ended before it.
+            Exception: What the application raised.
+        """
+        while not self._events:
+            if self._wants_body:
+                self._read()
+            elif not self._gate.wait(
+                self._has_news, -1 if self._timeout is None else self._timeout
+            ):
+                msg = f"{self} sent nothing for {self._timeout} seconds"
+                raise ApplicationTimeoutError(msg)
+        event = self._events.popleft()
+        if event is None:
+            self._raise_end()
+        self._taken += len(event.get("body") or b"")
+        if self._waiting and self._has_room():
+            self._mailbox.post(self)
+        return event
+
+    def hang_up(self, *, heard: bool = True) -> None:
+        """Tell the application that the client left.
+
+        Args:
+            heard: Whether its further fate is of no interest, and only logged.
+        """
+        self._gone = True
+        self._is_heard = not heard
+        self._mailbox.post(self)
+
+    def __str__(self) -> str:
+        """Return what to call it in messages."""
+        method, path = self._scope["method"], self._scope["path"]
+        return f"{method} {path!r} of ASGI application {self._app!r}"
+
+    def _read(self) -> None:
+        left = self._left
+        size = _READ_BYTES if left is None else min(_READ_BYTES, left)
+        data = self._body.read(size) if size else b""
+        if left is not None:
+            self._left = left - len(data)
+        self._wants_body = False
+        if not data and self._left:
+            self._gone = True  # it promised more
+        else:
+            more = bool(data) and self._left != 0
+            self._chunks.append(
+                {"type": "http.request", "body": data, "more_body": more}
+            )
+        self._mailbox.post(self)
+
+    def _has_news(self) -> bool:
+        return bool(self._events) or self._wants_body
+
+    def _has_room(self) -> bool:
+        return self._sent - self._taken <= self._window // 2
+
+    def _raise_end(self) -> None:
+        error, self._error = self._error, None
+        try:
+            if error is None:
+                msg = f"{self} ended without a complete response"
+                raise IncompleteResponseError(msg)
+            raise error
+        finally:
+            del error  # its traceback refers to this frame
+
+    # The loop's end.
+
+    def deliver(self) -> None:
+        """Start the task, or let it look; called by the mailbox, on the loop."""
+        if self._task is None:
+            loop = asyncio.get_running_loop()
+            self._task = self._start_task(loop)
+            return
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+    def _start_task(self, loop: AbstractEventLoop) -> asyncio.Task[None]:
+        coro = self._run()
+        task = loop.create_task(coro, context=self._context)
+        return task
+
+    async def _run(self) -> None:
+        try:
+            await self._app(self._scope, self._receive, self._send)
+        except BaseException as exc:  # noqa: BLE001 # the thread raises it
+            if self._is_complete or not self._is_heard:
+                self._report(exc)
+            else:
+                self._error = exc
+        self._events.append(None)
+        self._gate.wake()
+
+    async def _receive(self) -> Event:
+        if self._has_body and self._left == 0 and not self._chunks:
+            self._has_body = False
+            return {"type": "http.request", "body": b"", "more_body": False}
+        while not (self._gone or self._is_complete):
+            if self._chunks:
+                event = self._chunks.popleft()
+                self._has_body = event["more_body"]
+                return event
+            if self._has_body:
+                self._wants_body = True
+                self._gate.wake()
+            await self._news()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, event: Event) -> None:
+        if self._is_complete:
+            return  # as the specification has it
+        if self._gone:
+            msg = f"the client of {self} has left"
+            raise ClientDisconnectedError(msg)
+        self._is_complete = _is_last(event)
+        self._sent += len(event.get("body") or b"")
+        self._events.append(event)
+        self._gate.wake()
+        while self._sent - self._taken >= self._window and not self._gone:
+            await self._news()
+
+    async def _news(self) -> None:
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        await future
