@@ -9,6 +9,7 @@ __all__ = (
     "AlreadyEnteredError",
     "ApplicationExitError",
     "ApplicationTimeoutError",
+    "AsgiProtocolError",
     "BodyTooLargeError",
     "BridgeClosedError",
     "BridgeError",
@@ -148,3 +149,7 @@ class IncompleteResponseError(BridgeError, RuntimeError):
 
 class LifespanFailedError(BridgeError, RuntimeError):
     """Raised when an ASGI application reports that its startup failed."""
+
+
+class AsgiProtocolError(BridgeError, RuntimeError):
+    """Raised in an ASGI application that sends an event in the wrong order."""

@@ -2,16 +2,18 @@
 
 import asyncio
 import logging
-from asyncio import AbstractEventLoop
 from collections import deque
+from collections.abc import Callable
 from contextvars import Context
-from typing import Final, final
+from typing import Final, NoReturn, final
 from wsgiref.types import InputStream
 
 import attrs
 
 from ..errors import (
+    ApplicationExitError,
     ApplicationTimeoutError,
+    AsgiProtocolError,
     ClientDisconnectedError,
     IncompleteResponseError,
 )
@@ -39,6 +41,7 @@ class AsgiCall:
         scope: The request.
         context: The context of the task.
         mailbox: That of the application's loop.
+        tasks: Keeps the task alive while it runs.
         body: The request body, read by the thread.
         left: How much of it there is; None up to its end.
         window: How many bytes of response may wait.
@@ -50,6 +53,7 @@ class AsgiCall:
     _scope: Scope
     _context: Context
     _mailbox: Mailbox
+    _tasks: set[asyncio.Task[None]]
     _body: InputStream
     _left: int | None
     _window: int
@@ -62,6 +66,7 @@ class AsgiCall:
     _taken: int = attrs.field(default=0, init=False)  # bytes of response
     _gone: bool = attrs.field(default=False, init=False)
     _is_heard: bool = attrs.field(default=True, init=False)
+    _is_cancelled: bool = attrs.field(default=False, init=False)
 
     # Task to thread.
     _events: deque[Event | None] = attrs.field(factory=deque[Event | None], init=False)
@@ -71,6 +76,7 @@ class AsgiCall:
 
     # The task's own.
     _has_body: bool = attrs.field(default=True, init=False)  # or has yet to get it
+    _is_started: bool = attrs.field(default=False, init=False)
     _is_complete: bool = attrs.field(default=False, init=False)
     _waiting: list[asyncio.Future[None]] = attrs.field(
         factory=list[asyncio.Future[None]], init=False
@@ -106,14 +112,17 @@ class AsgiCall:
             self._mailbox.post(self)
         return event
 
-    def hang_up(self, *, heard: bool = True) -> None:
-        """Tell the application that the client left.
+    def hang_up(self, *, cancel: bool = False) -> None:
+        """Stop listening: the application is told that the client left.
+
+        What it raises from here on is logged.
 
         Args:
-            heard: Whether its further fate is of no interest, and only logged.
+            cancel: Cancel the application's task as well.
         """
+        self._is_heard = False
         self._gone = True
-        self._is_heard = not heard
+        self._is_cancelled = cancel
         self._mailbox.post(self)
 
     def __str__(self) -> str:
@@ -143,13 +152,17 @@ class AsgiCall:
     def _has_room(self) -> bool:
         return self._sent - self._taken <= self._window // 2
 
-    def _raise_end(self) -> None:
+    def _raise_end(self) -> NoReturn:
         error, self._error = self._error, None
         try:
             if error is None:
                 msg = f"{self} ended without a complete response"
                 raise IncompleteResponseError(msg)
-            raise error
+            if isinstance(error, Exception):
+                raise error
+            # The WSGI server would take these for its own.
+            msg = f"{self} raised {type(error).__name__}: {error}"
+            raise ApplicationExitError(msg) from error
         finally:
             del error  # its traceback refers to this frame
 
@@ -159,17 +172,19 @@ class AsgiCall:
         """Start the task, or let it look; called by the mailbox, on the loop."""
         if self._task is None:
             loop = asyncio.get_running_loop()
-            self._task = self._start_task(loop)
-            return
+            self._task = loop.create_task(self._run(), context=self._context)
+            self._tasks.add(self._task)
+            self._task.add_done_callback(self._tasks.discard)
+        elif self._is_cancelled:
+            self._task.cancel()
+        else:
+            self._wake_task()
+
+    def _wake_task(self) -> None:
         waiting, self._waiting = self._waiting, []
         for future in waiting:
             if not future.done():
                 future.set_result(None)
-
-    def _start_task(self, loop: AbstractEventLoop) -> asyncio.Task[None]:
-        coro = self._run()
-        task = loop.create_task(coro, context=self._context)
-        return task
 
     async def _run(self) -> None:
         try:
@@ -182,19 +197,20 @@ class AsgiCall:
         self._events.append(None)
         self._gate.wake()
 
+    def _report(self, error: BaseException) -> None:
+        if self._is_cancelled or isinstance(error, ClientDisconnectedError):
+            return
+        _logger.error("%s failed when nobody waited for it", self, exc_info=error)
+
     async def _receive(self) -> Event:
-        if self._has_body and self._left == 0 and not self._chunks:
+        if self._left == 0 and self._has_body and not self._chunks:
             self._has_body = False
             return {"type": "http.request", "body": b"", "more_body": False}
-        while not (self._gone or self._is_complete):
-            if self._chunks:
-                event = self._chunks.popleft()
-                self._has_body = event["more_body"]
-                return event
-            if self._has_body:
-                self._wants_body = True
-                self._gate.wake()
-            await self._news()
+        await self._wait(self._can_receive)
+        if self._chunks and not self._is_complete:
+            event = self._chunks.popleft()
+            self._has_body = event["more_body"]
+            return event
         return {"type": "http.disconnect"}
 
     async def _send(self, event: Event) -> None:
@@ -203,14 +219,48 @@ class AsgiCall:
         if self._gone:
             msg = f"the client of {self} has left"
             raise ClientDisconnectedError(msg)
-        self._is_complete = _is_last(event)
+        self._check(event["type"])
         self._sent += len(event.get("body") or b"")
         self._events.append(event)
         self._gate.wake()
-        while self._sent - self._taken >= self._window and not self._gone:
-            await self._news()
+        if event["type"] == "http.response.body" and not event.get("more_body"):
+            self._is_complete = True
+            self._wake_task()  # whoever waits for the disconnect
+        elif self._sent - self._taken >= self._window:
+            await self._wait(self._can_send)
 
-    async def _news(self) -> None:
-        future = asyncio.get_running_loop().create_future()
-        self._waiting.append(future)
-        await future
+    def _check(self, kind: str) -> None:
+        """See to it that events come in the order that the thread expects."""
+        if kind == "http.response.body":
+            is_right = self._is_started
+        else:
+            offered = self._scope.get("extensions") or ()
+            known = kind == "http.response.start" or kind in offered
+            is_right = known and not self._is_started
+        if not is_right:
+            when = "after" if self._is_started else "before"
+            msg = f"{self} sent {kind!r} {when} 'http.response.start'"
+            raise AsgiProtocolError(msg)
+        if kind == "http.response.start":
+            self._is_started = True
+
+    def _can_receive(self) -> bool:
+        if self._chunks or self._gone or self._is_complete:
+            return True
+        if self._has_body and not self._wants_body:
+            self._wants_body = True
+            self._gate.wake()
+        return False
+
+    def _can_send(self) -> bool:
+        return self._gone or self._has_room()
+
+    async def _wait(self, ready: Callable[[], bool]) -> None:
+        loop = asyncio.get_running_loop()
+        while not ready():
+            future = loop.create_future()
+            self._waiting.append(future)
+            # Announced first, asked second; the thread does it the other way
+            # round.
+            if not ready():
+                await future

@@ -80,9 +80,7 @@ class Lifespan:
         assert self._task is not None  # noqa: S101 # started first
         await self._events.put({"type": f"lifespan.{phase}"})
         answer = asyncio.ensure_future(self._answers.get())
-        await asyncio.wait(
-            [self._task, answer], return_when=asyncio.FIRST_COMPLETED
-        )
+        await asyncio.wait([self._task, answer], return_when=asyncio.FIRST_COMPLETED)
         if answer.done():
             return answer.result()
         answer.cancel()

@@ -46,9 +46,13 @@ class LoopThread:
         return future.result()
 
     def stop(self) -> None:
-        """Cancel what still runs on the loop, close it and end the thread."""
+        """Cancel what still runs on the loop, close it and end the thread.
+
+        Waits for that, but on the thread itself.
+        """
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
+        if not self.is_current:
+            self._thread.join()
 
     @property
     def is_current(self) -> bool:

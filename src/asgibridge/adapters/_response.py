@@ -264,7 +264,7 @@ class WsgiResponse:
             self._emit({"type": "http.response.early_hint", "links": links})
 
     def _checked(
-        self, headers: Iterable[tuple[str, str]]
+        self, headers: Iterable[tuple[str, object]]
     ) -> tuple[list[tuple[bytes, bytes]], int]:
         names = self._names
         pairs: list[tuple[bytes, bytes]] = []
