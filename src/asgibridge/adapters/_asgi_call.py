@@ -112,6 +112,24 @@ class AsgiCall:
             self._mailbox.post(self)
         return event
 
+    def take_body(self) -> tuple[bytes, bool]:
+        """Return the next part of the body, and whether more follows.
+
+        Parts that wait together are returned as one.
+
+        Raises: As `take` does.
+        """
+        event = self.take()
+        more = bool(event.get("more_body"))
+        if not (more and self._events):
+            return bytes(event.get("body") or b""), more
+        parts = [event.get("body") or b""]
+        while more and self._events and self._events[0] is not None:
+            event = self.take()
+            parts.append(event.get("body") or b"")
+            more = bool(event.get("more_body"))
+        return b"".join(parts), more
+
     def hang_up(self, *, cancel: bool = False) -> None:
         """Stop listening: the application is told that the client left.
 
@@ -219,30 +237,34 @@ class AsgiCall:
         if self._gone:
             msg = f"the client of {self} has left"
             raise ClientDisconnectedError(msg)
-        self._check(event["type"])
-        self._sent += len(event.get("body") or b"")
+        if event["type"] != "http.response.body":
+            self._send_head(event)
+            return
+        if not self._is_started:
+            raise AsgiProtocolError(self._misplaced(event))
+        body = event.get("body")
+        if body:
+            self._sent += len(body)
         self._events.append(event)
         self._gate.wake()
-        if event["type"] == "http.response.body" and not event.get("more_body"):
+        if not event.get("more_body"):
             self._is_complete = True
             self._wake_task()  # whoever waits for the disconnect
         elif self._sent - self._taken >= self._window:
             await self._wait(self._can_send)
 
-    def _check(self, kind: str) -> None:
-        """See to it that events come in the order that the thread expects."""
-        if kind == "http.response.body":
-            is_right = self._is_started
-        else:
-            offered = self._scope.get("extensions") or ()
-            known = kind == "http.response.start" or kind in offered
-            is_right = known and not self._is_started
-        if not is_right:
-            when = "after" if self._is_started else "before"
-            msg = f"{self} sent {kind!r} {when} 'http.response.start'"
-            raise AsgiProtocolError(msg)
-        if kind == "http.response.start":
-            self._is_started = True
+    def _send_head(self, event: Event) -> None:
+        kind: str = event["type"]
+        offered = self._scope.get("extensions") or ()
+        if self._is_started or not (kind == "http.response.start" or kind in offered):
+            raise AsgiProtocolError(self._misplaced(event))
+        self._is_started = kind == "http.response.start"
+        self._events.append(event)
+        self._gate.wake()
+
+    def _misplaced(self, event: Event) -> str:
+        when = "after" if self._is_started else "before"
+        return f"{self} sent {event['type']!r} {when} 'http.response.start'"
 
     def _can_receive(self) -> bool:
         if self._chunks or self._gone or self._is_complete:

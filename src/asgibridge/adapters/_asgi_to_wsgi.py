@@ -112,7 +112,7 @@ class AsgiToWsgi:
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
     # Guarded by _lock when written:
     _service: AsgiService | None = attrs.field(default=None, init=False, repr=False)
-    _ending: weakref.finalize[..., Any] | None = attrs.field(
+    _ending: "weakref.finalize[..., Any] | None" = attrs.field(
         default=None, init=False, repr=False
     )
 
@@ -152,9 +152,8 @@ class AsgiToWsgi:
         except BaseException as exc:
             call.hang_up(cancel=isinstance(exc, ApplicationTimeoutError))
             raise
-        if not first.get("more_body"):
-            return [bytes(first.get("body") or b"")]
-        return _Body(call, first)
+        body, more = first
+        return _Body(call, body) if more else [body]
 
     def start(self) -> None:
         """Start the loop and the lifespan, unless they have been.
@@ -219,32 +218,30 @@ class AsgiToWsgi:
 class _Body:
     """The response body that a WSGI server iterates over, and closes."""
 
-    __slots__ = ("_call", "_event", "_is_complete")
+    __slots__ = ("_call", "_first", "_is_complete")
 
-    def __init__(self, call: AsgiCall, first: Event) -> None:
+    def __init__(self, call: AsgiCall, first: bytes) -> None:
         self._call = call
-        self._event: Event | None = first  # the next, if it is here already
+        self._first: bytes | None = first
         self._is_complete = False
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
-        event, self._event = self._event, None
-        if event is None:
-            if self._is_complete:
-                raise StopIteration
-            event = self._take()
-        self._is_complete = not event.get("more_body")
-        return bytes(event.get("body") or b"")
-
-    def _take(self) -> Event:
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
+        if self._is_complete:
+            raise StopIteration
         try:
-            return self._call.take()
+            body, more = self._call.take_body()
         except BaseException as exc:
             self._is_complete = True
             self._call.hang_up(cancel=isinstance(exc, ApplicationTimeoutError))
             raise
+        self._is_complete = not more
+        return body
 
     def close(self) -> None:
         """Tell the application that the client left, if it has not finished."""
@@ -253,8 +250,8 @@ class _Body:
             self._call.hang_up()
 
 
-def _begin(call: AsgiCall, environ: dict[str, Any]) -> tuple[Event, Event]:
-    """Return the first two events of the response; pass early hints on.
+def _begin(call: AsgiCall, environ: dict[str, Any]) -> tuple[Event, tuple[bytes, bool]]:
+    """Return the start of the response and of its body; pass early hints on.
 
     Both, before the server is told of the first: what goes wrong in between
     can still become an error page.
@@ -262,7 +259,7 @@ def _begin(call: AsgiCall, environ: dict[str, Any]) -> tuple[Event, Event]:
     while (start := call.take())["type"] != "http.response.start":
         links = [("Link", link.decode("latin-1")) for link in start["links"]]
         environ["wsgi.early_hints"](links)
-    return start, call.take()
+    return start, call.take_body()
 
 
 def _head(start: Event) -> tuple[str, list[tuple[str, str]]]:
