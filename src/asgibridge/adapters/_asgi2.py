@@ -50,7 +50,8 @@ def is_asgi2(app: object) -> bool:
     if not callable(app):
         msg = f"an ASGI application is callable, {app!r} is not"
         raise TypeError(msg)
-    if inspect.iscoroutinefunction(app):
+    call = app if inspect.isclass(app) else getattr(app, "__call__", app)  # noqa: B004 # asked of what it is, not whether
+    if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(call):
         return False  # ASGI 2's first call is not awaited
     try:
         signature = inspect.signature(app)
