@@ -26,13 +26,17 @@ class Server:
     received: int = attrs.field(default=0, init=False)
     asked: int = attrs.field(default=0, init=False)
     on_send: Callable[[Event], Awaitable[None]] | None = None
+    on_receive: Callable[[], None] | None = None
     _changed: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
     async def receive(self) -> Event:
         self.asked += 1
         self._change()
+        if self.on_receive is not None:
+            self.on_receive()
         await self.until(lambda: len(self.incoming) > 0)
         self.received += 1
+        self._change()
         return self.incoming.pop(0)
 
     async def send(self, event: Event) -> None:

@@ -232,7 +232,7 @@ def test_an_application_can_tell_a_verified_client(
         (b"+1", "not a number"),
         (b"1_0", "not a number"),
         (b"1, 1", "not a number"),
-        ("２".encode(), "not a number"),
+        ("\uff12".encode(), "not a number"),  # a fullwidth digit
         (b"9" * 19, "not a number"),
     ],
 )
@@ -288,8 +288,7 @@ def test_whatever_a_client_sends_makes_a_valid_environ_or_a_refusal(
     """No crash, and no header that the client did not send."""
     try:
         environ = build(**changes)
-    except RequestRefusedError as exc:
-        assert exc.status == 400
+    except RequestRefusedError:
         return
     environ["wsgi.input"] = BodyInput(lambda: b"")
     with warnings.catch_warnings():

@@ -31,7 +31,7 @@ def test_a_status_is_three_digits_and_maybe_a_reason(status: str, code: int) -> 
         "100 Continue",
         "099 x",
         "200OK",
-        "２００ OK",
+        "\uff12\uff10\uff10 OK",
         "200 a\rb",
     ],
 )

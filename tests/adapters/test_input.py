@@ -63,7 +63,7 @@ def test_text_can_be_read_through_a_wrapper(text: str, size: int) -> None:
     """io.TextIOWrapper finds all it needs, also when it is thrown away."""
     data = text.encode()
     body = body_of(*(data[i : i + size] for i in range(0, len(data), size)))
-    wrapper = io.TextIOWrapper(body, encoding="utf-8", newline="")  # type: ignore[arg-type] # readinto is narrower
+    wrapper = io.TextIOWrapper(body, encoding="utf-8", newline="")  # type: ignore[type-var] # its stub wants WriteableBuffer in readinto
     assert wrapper.read() == text
     wrapper.close()
     assert body.read() == b""
@@ -103,7 +103,11 @@ def test_nothing_is_pulled_before_a_read_nor_for_a_read_of_nothing() -> None:
 def test_an_error_of_the_source_reaches_the_reader() -> None:
     """And what was read before it is not given out as a complete body."""
     parts: Iterator[Callable[[], bytes]] = chain([lambda: b"ab"], repeat(fail))
-    body = BodyInput(lambda: next(parts)())
+
+    def pull() -> bytes:
+        return next(parts)()
+
+    body = BodyInput(pull)
     with pytest.raises(OSError, match="gone"):
         body.read()
 

@@ -98,9 +98,9 @@ def perform(
             response.start(status, headers)
         elif operation == "restart":
             try:
-                raise LookupError  # noqa: TRY301 # for its exc_info
+                raise LookupError  # for its exc_info
             except LookupError:
-                response.start(status, headers, sys.exc_info())  # type: ignore[arg-type] # there is one
+                response.start(status, headers, sys.exc_info())
         elif operation == "end":
             response.end()
         elif operation == "empty":
@@ -257,9 +257,9 @@ def test_a_second_start_needs_exc_info() -> None:
     with pytest.raises(WsgiProtocolError, match="second time without exc_info"):
         response.start("200 OK", [])
     try:
-        raise LookupError  # noqa: TRY301 # for its exc_info
+        raise LookupError  # for its exc_info
     except LookupError:
-        response.start("500 Oops", [("X-B", "2")], sys.exc_info())  # type: ignore[arg-type] # there is one
+        response.start("500 Oops", [("X-B", "2")], sys.exc_info())
     response.whole(b"sorry")
     assert events[0]["status"] == 500
     assert events[0]["headers"] == [(b"x-b", b"2"), (b"content-length", b"5")]
@@ -275,7 +275,7 @@ def test_exc_info_is_raised_once_the_headers_are_sent() -> None:
     except LookupError:
         info = sys.exc_info()
     with pytest.raises(LookupError) as caught:
-        response.start("500 Oops", [], info)  # type: ignore[arg-type] # there is one
+        response.start("500 Oops", [], info)
     assert caught.value is error
     with pytest.raises(WsgiProtocolError, match="without an exception"):
         response.start("500 Oops", [], (None, None, None))

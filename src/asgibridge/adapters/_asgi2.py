@@ -50,8 +50,7 @@ def is_asgi2(app: object) -> bool:
     if not callable(app):
         msg = f"an ASGI application is callable, {app!r} is not"
         raise TypeError(msg)
-    call = app if inspect.isclass(app) else getattr(app, "__call__", app)  # noqa: B004 # asked of what it is, not whether
-    if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(call):
+    if _is_async(app):
         return False  # ASGI 2's first call is not awaited
     try:
         signature = inspect.signature(app)
@@ -66,3 +65,10 @@ def _takes(signature: inspect.Signature, count: int) -> bool:
     except TypeError:
         return False
     return True
+
+
+def _is_async(app: Callable[..., object]) -> bool:
+    # That of the class, so that a class is not taken for its instances.
+    return inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(
+        type(app).__call__
+    )

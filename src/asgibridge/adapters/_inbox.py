@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from typing import final
 
 import attrs
@@ -120,7 +121,8 @@ class Inbox:
         """Stop receiving in the background; return what may still have to end."""
         receiver, self._receiver = self._receiver, None
         if receiver is not None:
-            receiver.cancel()
+            with suppress(RuntimeError):  # the loop is closed, and it with it
+                receiver.cancel()
         return receiver
 
     def _may_resume(self) -> bool:
