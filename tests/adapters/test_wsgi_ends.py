@@ -219,6 +219,7 @@ def test_an_application_can_watch_before_it_sends(bridge: Bridge, server: Make) 
     async def main() -> None:
         asked = server(b"")
         task = asyncio.ensure_future(asked.run(WsgiToAsgi(app, bridge=bridge)))
+        assert await asyncio.to_thread(asked_once.wait, 10)
         await asked.until(lambda: asked.asked == 2)
         asked.feed(DISCONNECT)
         await asked.until(lambda: asked.received == 2)
