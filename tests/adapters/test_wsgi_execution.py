@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 from wsgiref.types import StartResponse
@@ -350,18 +351,21 @@ def test_the_lifespan_is_answered_and_ends_the_threads(
         return life.sent
 
     for _ in range(2):
-        assert [event["type"] for event in asyncio.run(main())] == [
-            "lifespan.startup.complete",
-            "lifespan.shutdown.complete",
-        ]
-        wait_for_no_threads()
+        with no_new_threads():
+            assert [event["type"] for event in asyncio.run(main())] == [
+                "lifespan.startup.complete",
+                "lifespan.shutdown.complete",
+            ]
 
 
-def wait_for_no_threads() -> None:
-    for thread in threading.enumerate():
-        if thread.name.startswith("asgibridge-wsgi"):
-            thread.join(timeout=10)
-            assert not thread.is_alive()
+@contextmanager
+def no_new_threads() -> Iterator[None]:
+    """Wait, at the end, for the threads that were started; they must end soon."""
+    before = set(threading.enumerate())
+    yield
+    for thread in set(threading.enumerate()) - before:
+        thread.join(timeout=5)  # half of what an idle thread is kept
+        assert not thread.is_alive()
 
 
 def test_the_shutdown_waits_for_requests_in_flight(
@@ -404,10 +408,10 @@ def test_an_adapter_ends_with_its_bridge(server: Make) -> None:
     bridge = Bridge()
     forgotten = WsgiToAsgi(hello, bridge=bridge)
     adapter = WsgiToAsgi(hello, bridge=bridge)
-    asyncio.run(server().run(adapter))
-    del forgotten
-    bridge.close()
-    wait_for_no_threads()
+    with no_new_threads():
+        asyncio.run(server().run(adapter))
+        del forgotten
+        bridge.close()
 
 
 def test_a_failed_dispatch_leaves_nothing_behind(bridge: Bridge, server: Make) -> None:

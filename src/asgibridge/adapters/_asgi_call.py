@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import Context
 from typing import Final, NoReturn, final
 from wsgiref.types import InputStream
@@ -141,7 +142,8 @@ class AsgiCall:
         self._is_heard = False
         self._gone = True
         self._is_cancelled = cancel
-        self._mailbox.post(self)
+        with suppress(RuntimeError):  # the loop is closed: nobody is left to tell
+            self._mailbox.post(self)
 
     def __str__(self) -> str:
         """Return what to call it in messages."""

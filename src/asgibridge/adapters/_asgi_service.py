@@ -37,13 +37,14 @@ class AsgiService:
         factory=set[asyncio.Task[None]], init=False
     )
     """The requests in flight: a loop by itself does not keep tasks alive."""
-    _process: int = attrs.field(factory=os.getpid, init=False)
+    _process: int = attrs.field(init=False)
     _thread: LoopThread = attrs.field(init=False)
     _lifespan: Lifespan | None = attrs.field(default=None, init=False)
     _is_stopped: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         """Start the loop and the application."""
+        self._process = os.getpid()
         self._thread = LoopThread(self._loop_factory, "asgibridge-asgi")
         if not self._has_lifespan:
             return

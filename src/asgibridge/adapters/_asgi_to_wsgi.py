@@ -153,7 +153,7 @@ class AsgiToWsgi:
             call.hang_up(cancel=isinstance(exc, ApplicationTimeoutError))
             raise
         body, more = first
-        return _Body(call, body) if more else [body]
+        return _Body(self, call, body) if more else [body]
 
     def start(self) -> None:
         """Start the loop and the lifespan, unless they have been.
@@ -218,9 +218,10 @@ class AsgiToWsgi:
 class _Body:
     """The response body that a WSGI server iterates over, and closes."""
 
-    __slots__ = ("_call", "_first", "_is_complete")
+    __slots__ = ("_call", "_first", "_is_complete", "_owner")
 
-    def __init__(self, call: AsgiCall, first: bytes) -> None:
+    def __init__(self, owner: AsgiToWsgi, call: AsgiCall, first: bytes) -> None:
+        self._owner = owner  # which ends, with its loop, when it is forgotten
         self._call = call
         self._first: bytes | None = first
         self._is_complete = False
