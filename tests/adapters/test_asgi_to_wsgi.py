@@ -255,6 +255,26 @@ def test_a_slow_server_holds_the_application_back(adapt: Adapt) -> None:
     assert taken == 10_000
 
 
+def test_parts_that_wait_go_together_and_no_more(adapt: Adapt) -> None:
+    """A part never grows while it is made, however fast the application is."""
+    waiting = threading.Event()
+
+    @only_http
+    async def app(scope: Event, receive: Any, send: Any) -> None:
+        await send(START)
+        for _ in range(1000):
+            for _ in range(2):
+                await send(body(bytes(100), more=True))
+            waiting.set()
+        await send(body(b""))
+
+    result = Client().begin(adapt(app, response_window_bytes=200))
+    assert waiting.wait(timeout=10)
+    sizes = [len(part) for part in result]
+    assert sum(sizes) == 200_000
+    assert max(sizes) <= 300
+
+
 def test_the_client_s_leaving_reaches_the_application(adapt: Adapt) -> None:
     """Where it receives, and where it sends."""
     seen: list[object] = []
@@ -408,7 +428,7 @@ def test_events_out_of_order_raise_in_the_application(
     adapt: Adapt, events: list[Event]
 ) -> None:
     """Out of its send(), with what it sent and when."""
-    with pytest.raises(AsgiProtocolError, match="'http.response.start'"):
+    with pytest.raises(AsgiProtocolError, match=r"'http\.response\.start'"):
         Client().begin(adapt(sending(*events)))
 
 
@@ -465,7 +485,9 @@ def test_a_wait_has_a_limit(adapt: Adapt, events: list[Event]) -> None:
         finally:
             ended.set()
 
-    with pytest.raises(ApplicationTimeoutError, match="sent nothing for 0.01 seconds"):
+    with pytest.raises(
+        ApplicationTimeoutError, match=r"sent nothing for 0\.01 seconds"
+    ):
         Client().ask(adapt(app, timeout=0.01))
     assert ended.wait(timeout=10)
 

@@ -188,8 +188,9 @@ def test_a_client_that_leaves_stops_the_application(
         await asked.until(lambda: asked.asked == 2)  # watching for the disconnect
         assert app.environ["asgi.client_disconnected"]() is False
         asked.feed(DISCONNECT)
-        while not app.environ["asgi.client_disconnected"]():
-            await asyncio.sleep(0)
+        await asked.until(lambda: asked.received == 2)
+        await asyncio.sleep(0)  # what was received is looked at
+        assert app.environ["asgi.client_disconnected"]() is True
         app.gate.release()
         await task
         assert not asked.is_complete

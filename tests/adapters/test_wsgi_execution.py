@@ -163,7 +163,7 @@ def test_context_variables_are_seen_and_isolated(bridge: Bridge, server: Make) -
 
 @pytest.mark.parametrize("thread_sensitive", [False, True])
 def test_async_code_can_be_called_from_the_application(
-    bridge: Bridge, server: Make, thread_sensitive: bool
+    bridge: Bridge, server: Make, *, thread_sensitive: bool
 ) -> None:
     """Through the bridge, to any depth."""
 
@@ -221,7 +221,7 @@ def test_a_closed_bridge_fails_thread_sensitive_requests(server: Make) -> None:
     [({}, True), ({"max_workers": 1}, False), ({"max_workers": 2}, True)],
 )
 def test_the_environ_is_true_to_the_executor(
-    bridge: Bridge, server: Make, options: dict[str, Any], flag: bool
+    bridge: Bridge, server: Make, options: dict[str, Any], *, flag: bool
 ) -> None:
     """`wsgi.multithread` is whether requests may meet."""
 
@@ -301,7 +301,7 @@ def test_one_adapter_serves_several_loops(bridge: Bridge, server: Make) -> None:
 @pytest.mark.parametrize("debug", [False, True])
 @pytest.mark.parametrize("factory", [asyncio.new_event_loop, uvloop.new_event_loop])
 def test_every_loop_will_do(
-    bridge: Bridge, server: Make, factory: Any, debug: bool
+    bridge: Bridge, server: Make, factory: Any, *, debug: bool
 ) -> None:
     """asyncio's, also in debug mode, and uvloop's."""
 

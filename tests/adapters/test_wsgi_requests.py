@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import operator
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -40,11 +41,11 @@ def reading(read: Callable[[Any], bytes]) -> WSGIApplication:
 @pytest.mark.parametrize(
     "read",
     [
-        lambda body: body.read(),
+        operator.methodcaller("read"),
         lambda body: body.read(-1),
         lambda body: body.read(None),
         lambda body: body.read(10**9),
-        lambda body: b"".join(body),
+        b"".join,
         lambda body: b"".join(body.readlines()),
         lambda body: b"".join(iter(lambda: body.read(3), b"")),
         lambda body: body.read(1) + body.readline() + body.read1() + body.read(),
@@ -169,7 +170,7 @@ def test_full_duplex(bridge: Bridge, server: Make) -> None:
 )
 @pytest.mark.parametrize(
     "read",
-    [lambda body: body.read(), lambda body: b"".join(body), lambda body: body.read(9)],
+    [operator.methodcaller("read"), b"".join, operator.methodcaller("read", 9)],
 )
 def test_a_client_that_leaves_is_no_end_of_the_body(
     bridge: Bridge,

@@ -125,7 +125,10 @@ class AsgiCall:
         if not (more and self._events):
             return bytes(event.get("body") or b""), more
         parts = [event.get("body") or b""]
-        while more and self._events and self._events[0] is not None:
+        # As many as wait now: more come as fast as these are taken.
+        for _ in range(len(self._events)):
+            if not more or self._events[0] is None:
+                break
             event = self.take()
             parts.append(event.get("body") or b"")
             more = bool(event.get("more_body"))
