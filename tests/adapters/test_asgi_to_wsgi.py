@@ -230,7 +230,7 @@ def test_a_part_is_out_before_the_next_is_there(adapt: Adapt) -> None:
 
 
 def test_a_slow_server_holds_the_application_back(adapt: Adapt) -> None:
-    """It is never more than the window, and one part, ahead."""
+    """It is never more than a window ahead of what is being taken."""
     sent = 0
     full = threading.Event()
 
@@ -250,7 +250,7 @@ def test_a_slow_server_holds_the_application_back(adapt: Adapt) -> None:
     taken = len(next(parts))
     assert full.wait(timeout=10)
     for part in parts:
-        assert sent - taken <= 700
+        assert sent - taken <= 1200  # the window, what was taken, the next
         taken += len(part)
     assert taken == 10_000
 
