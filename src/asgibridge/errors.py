@@ -12,6 +12,7 @@ __all__ = (
     "ApplicationExitError",
     "ApplicationLoadError",
     "ApplicationTimeoutError",
+    "AsgiProtocolError",
     "BodyTooLargeError",
     "BridgeClosedError",
     "BridgeError",
@@ -203,3 +204,7 @@ class MissingScopeKeyError(BridgeError, KeyError):
 
 class EventError(BridgeError, ValueError):
     """Raised when an event does not have what its type promises."""
+
+
+class AsgiProtocolError(BridgeError, RuntimeError):
+    """Raised in an ASGI application that sends an event in the wrong order."""
