@@ -16,8 +16,10 @@ __all__ = (
     "NotAsyncError",
     "NotEnteredError",
     "NotSyncError",
+    "NothingPendingError",
     "OptionError",
     "RunningLoopError",
+    "SequenceError",
     "WrongThreadError",
 )
 
@@ -72,3 +74,11 @@ class AlreadyEnteredError(BridgeError, RuntimeError):
 
 class NotEnteredError(BridgeError, RuntimeError):
     """Raised when a context manager is left that was not entered."""
+
+
+class NothingPendingError(BridgeError, LookupError):
+    """Raised when a `ManualExecutor` is told to run a call that is not pending."""
+
+
+class SequenceError(BridgeError, RuntimeError):
+    """Raised when a `ThreadSequencer` is used against its order, or broken."""
