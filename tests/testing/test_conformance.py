@@ -217,7 +217,8 @@ class SharedLoopRunner:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
-        self._running: set[Future[Any]] = set()
+        self._lock = threading.Lock()
+        self._running: set[Future[Any]] | None = set()  # None: the loop has ended
         self._tasks: set[asyncio.Task[None]] = set()
 
     def run(
@@ -229,20 +230,25 @@ class SharedLoopRunner:
         caller: CallerExecutor,
     ) -> T:
         outcome = Future[T]()
-        self._running.add(outcome)
         try:
-            self._loop.call_soon_threadsafe(self._start, coro, outcome, context)
+            with self._lock:
+                if self._running is None:
+                    raise RunnerClosedError
+                self._running.add(outcome)
+                self._loop.call_soon_threadsafe(self._start, coro, outcome, context)
             caller.run_until_future(outcome)
             return outcome.result()
         except RuntimeError:
             coro.close()
             raise
         finally:
-            self._running.discard(outcome)
+            with self._lock:
+                if self._running is not None:
+                    self._running.discard(outcome)
             del outcome
 
     def close(self) -> None:
-        if self._thread.is_alive():
+        with suppress(RuntimeError):  # it has ended
             self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
 
@@ -256,7 +262,9 @@ class SharedLoopRunner:
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
             runner.get_loop().run_forever()
-            for outcome in list(self._running):
+            with self._lock:
+                running, self._running = self._running or set(), None
+            for outcome in running:
                 outcome.set_exception(RunnerClosedError("the loop stopped"))
 
 

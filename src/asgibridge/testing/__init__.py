@@ -1,6 +1,5 @@
 """What to test your own code with: executors, a clock, observers, conversations."""
 
-from ._caller import QueueCaller as QueueCaller
 from ._calls import PendingCall as PendingCall
 from ._clock import ManualClock as ManualClock
 from ._crossing import FakeCrossing as FakeCrossing
@@ -20,7 +19,6 @@ __all__ = (
     "ManualExecutor",
     "ObservedStep",
     "PendingCall",
-    "QueueCaller",
     "RecordingObserver",
     "Step",
     "ThreadSequencer",

@@ -7,8 +7,8 @@ from typing import Any, ClassVar, TypeVar
 
 import pytest
 
+from ...executors import CurrentThreadExecutor
 from ...types import CallerExecutor, LoopRunner
-from .. import QueueCaller
 from ._tools import call_close, fixture_missing
 
 __all__ = ("RunnerSuite", "run", "through")
@@ -24,7 +24,7 @@ def run(
 ) -> T:
     """Run *coro* as a bridge would."""
     context = Context() if context is None else context  # an empty one is falsy
-    return runner.run(coro, context=context, caller=caller or QueueCaller())
+    return runner.run(coro, context=context, caller=caller or CurrentThreadExecutor())
 
 
 async def through(caller: CallerExecutor, function: Callable[[], T]) -> T:

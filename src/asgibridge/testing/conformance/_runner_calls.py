@@ -8,8 +8,8 @@ from typing import Final
 
 import pytest
 
+from ...executors import CurrentThreadExecutor
 from ...types import CallerExecutor, LoopRunner
-from .. import QueueCaller
 from ._runner_base import RunnerSuite, run, through
 from ._tools import SAFETY_NET
 
@@ -66,7 +66,7 @@ class RunnerCalls(RunnerSuite):
 
     def test_caller_runs_calls_meanwhile(self, runner: LoopRunner) -> None:
         """Calls submitted to the caller run on the calling thread, in order."""
-        caller = QueueCaller()
+        caller = CurrentThreadExecutor()
         ran: list[int] = []
 
         async def call_back() -> list[int]:
@@ -80,7 +80,7 @@ class RunnerCalls(RunnerSuite):
 
     def test_caller_runs_calls_of_other_threads(self, runner: LoopRunner) -> None:
         """Whoever has the caller may submit, not only the coroutine."""
-        caller = QueueCaller()
+        caller = CurrentThreadExecutor()
 
         def from_elsewhere() -> int:
             return caller.submit(threading.get_ident).result(SAFETY_NET)
@@ -102,7 +102,7 @@ class RunnerCalls(RunnerSuite):
 
         def enter(level: int) -> int:
             seen.append(threading.get_ident())
-            caller = QueueCaller()
+            caller = CurrentThreadExecutor()
             return run(runner, go_down(caller, level), caller=caller)
 
         assert enter(0) == depth

@@ -4,8 +4,9 @@ import asyncio
 import gc
 import threading
 import weakref
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from concurrent.futures import Future
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,24 @@ from ._runner_base import RunnerSuite, run
 from ._tools import SAFETY_NET, expect_no_new_threads
 
 __all__ = ("RunnerEnds",)
+
+
+def _end_of(
+    runner: LoopRunner, function: Callable[[], Coroutine[Any, Any, None]]
+) -> BaseException | None:
+    """Return how a call ended, made on a thread that may hang for ever."""
+    outcome: Future[None] = Future()
+
+    def call() -> None:
+        try:
+            run(runner, function())
+        except BaseException as exc:  # noqa: BLE001 - handed to the test's thread
+            outcome.set_exception(exc)
+        else:
+            outcome.set_result(None)
+
+    threading.Thread(target=call, daemon=True).start()
+    return outcome.exception(SAFETY_NET)
 
 
 class RunnerEnds(RunnerSuite):
@@ -131,22 +150,24 @@ class RunnerEnds(RunnerSuite):
 
     def test_stopped_loop_is_an_error(self, runner: LoopRunner) -> None:
         """A loop that stops under the coroutine is an error, not a hang."""
-        outcome: Future[None] = Future()
 
         async def stop() -> None:
             asyncio.get_running_loop().stop()
             await asyncio.Event().wait()
 
-        def call() -> None:
-            try:
-                run(runner, stop())
-            except BaseException as exc:  # noqa: BLE001 - handed to the test's thread
-                outcome.set_exception(exc)
-            else:
-                outcome.set_result(None)
+        assert isinstance(_end_of(runner, stop), RuntimeError)
 
-        threading.Thread(target=call, daemon=True).start()
-        assert isinstance(outcome.exception(SAFETY_NET), RuntimeError)
+    def test_call_after_a_stopped_loop(self, runner: LoopRunner) -> None:
+        """A loop that was stopped is replaced, or is an error for later calls."""
+
+        async def stop() -> None:
+            asyncio.get_running_loop().stop()
+
+        async def come_later() -> None:
+            await asyncio.sleep(0)
+
+        _end_of(runner, stop)
+        assert isinstance(_end_of(runner, come_later), RuntimeError | None)
 
     # Nothing left behind
 
