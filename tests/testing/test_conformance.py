@@ -265,7 +265,8 @@ class SharedLoopRunner:
             with self._lock:
                 running, self._running = self._running or set(), None
             for outcome in running:
-                outcome.set_exception(RunnerClosedError("the loop stopped"))
+                if not outcome.done():  # its caller has not taken it away yet
+                    outcome.set_exception(RunnerClosedError("the loop stopped"))
 
 
 class TestSharedLoopRunner(RunnerConformance):
