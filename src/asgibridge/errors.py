@@ -6,19 +6,27 @@ object, and what to do about it.
 """
 
 __all__ = (
+    "ASGIViolationError",
     "AlreadyEnteredError",
+    "ApplicationCancelledError",
+    "ApplicationEndedError",
     "BridgeClosedError",
     "BridgeError",
+    "ClientDisconnectedError",
     "DeadlockError",
+    "EventError",
     "ExecutorClosedError",
     "ExecutorDroppedCallError",
+    "LifespanFailedError",
     "LoopStoppedError",
+    "MissingScopeKeyError",
     "NotAsyncError",
     "NotEnteredError",
     "NotSyncError",
     "NothingPendingError",
     "OptionError",
     "RunningLoopError",
+    "ScopeTypeError",
     "SequenceError",
     "WrongThreadError",
 )
@@ -82,3 +90,57 @@ class NothingPendingError(BridgeError, LookupError):
 
 class SequenceError(BridgeError, RuntimeError):
     """Raised when a `ThreadSequencer` is used against its order, or broken."""
+
+
+class ASGIViolationError(BridgeError, AssertionError):
+    """Raised where a server or an application breaks a rule of ASGI.
+
+    Args:
+        message: What was found, what would be right, and where that is written.
+        side: Who broke the rule: ``application`` or ``server``.
+        rules: The names of the rules.
+    """
+
+    def __init__(
+        self, message: str, side: str = "application", rules: tuple[str, ...] = ()
+    ) -> None:
+        """Keep all arguments in ``args``, so that copies and pickles are whole."""
+        super().__init__(message, side, rules)
+        self.side = side
+        self.rules = rules
+
+    def __str__(self) -> str:
+        """Return the message alone."""
+        return str(self.args[0])
+
+
+class ScopeTypeError(BridgeError, ValueError):
+    """Raised when an application is called for a protocol it does not handle."""
+
+
+class MissingScopeKeyError(BridgeError, KeyError):
+    """Raised when a scope does not have the key that is asked for."""
+
+    def __str__(self) -> str:
+        """Return the message as it is; a KeyError would quote it."""
+        return str(self.args[0])
+
+
+class EventError(BridgeError, ValueError):
+    """Raised when an event does not have what its type promises."""
+
+
+class ApplicationEndedError(BridgeError, EOFError):
+    """Raised when an event is awaited of an application that has returned."""
+
+
+class ApplicationCancelledError(BridgeError, RuntimeError):
+    """Raised when an application under test ended with its own cancellation."""
+
+
+class ClientDisconnectedError(BridgeError, ConnectionError):
+    """Raised by ``send()`` when the client of a test has gone."""
+
+
+class LifespanFailedError(BridgeError, RuntimeError):
+    """Raised when an application reports that its startup or shutdown failed."""

@@ -1,0 +1,49 @@
+"""One application interface as another, and checks of them."""
+
+from ._asgi_decorators import (
+    asgi_app as asgi_app,
+    asgi_method as asgi_method,
+    http_app as http_app,
+    lifespan_app as lifespan_app,
+    websocket_app as websocket_app,
+)
+from ._narrowing import (
+    is_bytes_message as is_bytes_message,
+    is_text_message as is_text_message,
+    message_data as message_data,
+    offered_extension as offered_extension,
+)
+from ._scope_key import ScopeKey as ScopeKey
+from ._validation import (
+    RULES as RULES,
+    ASGIValidator as ASGIValidator,
+    Conversation as Conversation,
+    Profile as Profile,
+    Rule as Rule,
+    Side as Side,
+    Violation as Violation,
+    diagrams as diagrams,
+    open_conversation as open_conversation,
+)
+
+__all__ = (
+    "RULES",
+    "ASGIValidator",
+    "Conversation",
+    "Profile",
+    "Rule",
+    "ScopeKey",
+    "Side",
+    "Violation",
+    "asgi_app",
+    "asgi_method",
+    "diagrams",
+    "http_app",
+    "is_bytes_message",
+    "is_text_message",
+    "lifespan_app",
+    "message_data",
+    "offered_extension",
+    "open_conversation",
+    "websocket_app",
+)
