@@ -2,6 +2,7 @@
 
 from ._calls import PendingCall as PendingCall
 from ._clock import ManualClock as ManualClock
+from ._communicator import ApplicationCommunicator as ApplicationCommunicator
 from ._crossing import FakeCrossing as FakeCrossing
 from ._inline import InlineExecutor as InlineExecutor
 from ._manual import ManualExecutor as ManualExecutor
@@ -10,16 +11,31 @@ from ._recording import (
     RecordingObserver as RecordingObserver,
     Step as Step,
 )
+from ._scopes import (
+    http_scope as http_scope,
+    lifespan_scope as lifespan_scope,
+    websocket_scope as websocket_scope,
+)
 from ._sequencer import ThreadSequencer as ThreadSequencer
+from ._sync_communicator import (
+    LoopThread as LoopThread,
+    SyncApplicationCommunicator as SyncApplicationCommunicator,
+)
 
 __all__ = (
+    "ApplicationCommunicator",
     "FakeCrossing",
     "InlineExecutor",
+    "LoopThread",
     "ManualClock",
     "ManualExecutor",
     "ObservedStep",
     "PendingCall",
     "RecordingObserver",
     "Step",
+    "SyncApplicationCommunicator",
     "ThreadSequencer",
+    "http_scope",
+    "lifespan_scope",
+    "websocket_scope",
 )

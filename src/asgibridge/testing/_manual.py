@@ -134,7 +134,7 @@ class ManualExecutor:
             waiter.cancel()
             raise TimeoutError(self._too_few(count, timeout)) from None
 
-    async def wait_pending_async(self, count: int = 1, timeout: float = 5.0) -> None:  # noqa: ASYNC109 - the same safety net as in wait_pending
+    async def wait_pending_async(self, count: int = 1, timeout: float = 5.0) -> None:
         """Wait until *count* calls are pending, without blocking the loop.
 
         Cancelling the wait leaves the calls alone.
