@@ -85,7 +85,11 @@ from ._observers import (
     Direction as Direction,
     Observer as Observer,
 )
-from ._runners import LoopRunner as LoopRunner
+from ._runners import (
+    LoopRunner as LoopRunner,
+    SingleThreadRunner as SingleThreadRunner,
+    SupportsSingleThread as SupportsSingleThread,
+)
 from ._wsgi import (
     ErrorStream as ErrorStream,
     FileWrapper as FileWrapper,
@@ -149,10 +153,12 @@ __all__ = (
     "Scope",
     "Send",
     "SendEvent",
+    "SingleThreadRunner",
     "StartResponse",
     "SupportsFileno",
     "SupportsLease",
     "SupportsPost",
+    "SupportsSingleThread",
     "TLSExtension",
     "WSGIApplication",
     "WSGIEnvironment",
