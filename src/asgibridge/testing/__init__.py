@@ -5,6 +5,7 @@ from ._clock import ManualClock as ManualClock
 from ._communicator import ApplicationCommunicator as ApplicationCommunicator
 from ._crossing import FakeCrossing as FakeCrossing
 from ._inline import InlineExecutor as InlineExecutor
+from ._leaks import LeakCheck as LeakCheck
 from ._manual import ManualExecutor as ManualExecutor
 from ._recording import (
     ObservedStep as ObservedStep,
@@ -21,11 +22,13 @@ from ._sync_communicator import (
     LoopThread as LoopThread,
     SyncApplicationCommunicator as SyncApplicationCommunicator,
 )
+from ._test_thread import TestThread as TestThread
 
 __all__ = (
     "ApplicationCommunicator",
     "FakeCrossing",
     "InlineExecutor",
+    "LeakCheck",
     "LoopThread",
     "ManualClock",
     "ManualExecutor",
@@ -34,6 +37,7 @@ __all__ = (
     "RecordingObserver",
     "Step",
     "SyncApplicationCommunicator",
+    "TestThread",
     "ThreadSequencer",
     "http_scope",
     "lifespan_scope",

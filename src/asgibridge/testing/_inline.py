@@ -8,6 +8,7 @@ from typing import ParamSpec, Self, TypeVar, final
 import attrs
 
 from ..errors import ExecutorClosedError
+from ..loops import running_loop_or_none, set_running_loop
 from ._calls import PendingCall, run_call
 
 __all__ = ("InlineExecutor",)
@@ -23,8 +24,8 @@ class InlineExecutor:
 
     Put in the place of an executor with threads, it makes crossings
     deterministic: `submit` returns a future that is done.  Blocking code then
-    runs on the event loop's own thread and blocks it, and sees its running
-    loop: code that calls `async_to_sync` in turn needs a real thread.
+    runs on the event loop's own thread and blocks it.  It does not see that
+    loop, for it may block; coroutines that it waits for run on another one.
 
     Thread-safe: every thread runs its own calls.  `close` releases nothing; it
     makes later submissions fail, as those of a real executor would.
@@ -44,10 +45,13 @@ class InlineExecutor:
             msg = f"cannot submit {fn!r}: the InlineExecutor is closed"
             raise ExecutorClosedError(msg)
         future = Future[T]()
-        run_call(PendingCall(fn, args, kwargs, future))
+        loop = running_loop_or_none()
+        set_running_loop(None)
         try:
+            run_call(PendingCall(fn, args, kwargs, future))
             return future
         finally:
+            set_running_loop(loop)
             del fn, args, kwargs, future  # the traceback leads to this frame
 
     def close(self) -> None:

@@ -145,8 +145,6 @@ class ExecutorConformance:
 
     def test_no_running_loop_is_seen(self, executor: BlockingExecutor) -> None:
         """Blocking code sees no running event loop, for it may block."""
-        if self.is_inline:
-            pytest.skip("runs on the submitting thread, that of the loop")
 
         def has_loop() -> bool:
             try:

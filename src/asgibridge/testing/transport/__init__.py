@@ -10,8 +10,9 @@
 Needs httpx: ``pip install 'asgibridge[testing]'``.
 """
 
+from ._factory import ClientFactory as ClientFactory
 from ._lifespan import Lifespan as Lifespan
 from ._sync import SyncASGITransport as SyncASGITransport
 from ._transport import ASGITransport as ASGITransport
 
-__all__ = ("ASGITransport", "Lifespan", "SyncASGITransport")
+__all__ = ("ASGITransport", "ClientFactory", "Lifespan", "SyncASGITransport")
