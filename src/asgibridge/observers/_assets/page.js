@@ -206,8 +206,8 @@
     for (const call of calls.values()) arrows.push(...drawArrows(call));
     canvas.setAttribute("height", y);
     canvas.replaceChildren(
-      svg("g", {}, ...bands), svg("g", {}, ...grid), svg("g", { class: "bars" }, ...bars),
-      svg("g", { class: "arrows" }, ...arrows), svg("g", {}, ...names),
+      svg("g", {}, ...bands), svg("g", {}, ...grid), svg("g", { class: "arrows" }, ...arrows),
+      svg("g", { class: "bars" }, ...bars), svg("g", {}, ...names),
       svg("line", { class: "gutter-edge", x1: gutter(), x2: gutter(), y1: 0, y2: y }));
     summarize();
     mark();
@@ -253,6 +253,9 @@
     return drawn;
   }
 
+  // A function that is defined in another one goes by its own name.
+  const brief = (name) => name.replace(/^.*<locals>\./, "");
+
   function drawBar(item, left, size) {
     const { call } = item, y = rowY(item);
     const kinds = ["bar", item.wait ? "wait" : call.direction];
@@ -260,7 +263,7 @@
     if (call.finished === null) kinds.push("open");
     const verb = call.direction === "sync_to_async" ? "awaits " : "waits for ";
     const from = Math.max(left, gutter()) + 6;
-    const label = shorten((item.wait ? verb : "") + call.name, left + size - from - 4, item.wait ? 5.2 : 6.6);
+    const label = shorten((item.wait ? verb : "") + brief(call.name), left + size - from - 4, item.wait ? 5.2 : 6.6);
     return svg("g", { class: kinds.join(" "), "data-call": call.number },
       svg("rect", { x: left, y, width: size, height: heightOf(item), rx: Math.min(4, size / 2) }),
       svg("text", { x: from, y: y + (item.wait ? 8.5 : 13) }, label));
