@@ -263,7 +263,9 @@
     if (call.finished === null) kinds.push("open");
     const verb = call.direction === "sync_to_async" ? "awaits " : "waits for ";
     const from = Math.max(left, gutter()) + 6;
-    const label = shorten((item.wait ? verb : "") + brief(call.name), left + size - from - 4, item.wait ? 5.2 : 6.6);
+    const room = left + size - from - 4, letter = item.wait ? 5.2 : 6.6;
+    const full = (item.wait ? verb : "") + brief(call.name);
+    const label = full.length * letter <= room ? full : shorten(call.name.split(".").pop(), room, letter);
     return svg("g", { class: kinds.join(" "), "data-call": call.number },
       svg("rect", { x: left, y, width: size, height: heightOf(item), rx: Math.min(4, size / 2) }),
       svg("text", { x: from, y: y + (item.wait ? 8.5 : 13) }, label));
