@@ -7,6 +7,7 @@ from ._asgi_decorators import (
     lifespan_app as lifespan_app,
     websocket_app as websocket_app,
 )
+from ._limits import WsgiLimits as WsgiLimits
 from ._narrowing import (
     is_bytes_message as is_bytes_message,
     is_text_message as is_text_message,
@@ -25,6 +26,7 @@ from ._validation import (
     diagrams as diagrams,
     open_conversation as open_conversation,
 )
+from ._wsgi_to_asgi import WsgiToAsgi as WsgiToAsgi
 
 __all__ = (
     "RULES",
@@ -35,6 +37,8 @@ __all__ = (
     "ScopeKey",
     "Side",
     "Violation",
+    "WsgiLimits",
+    "WsgiToAsgi",
     "asgi_app",
     "asgi_method",
     "diagrams",
