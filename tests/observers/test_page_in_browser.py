@@ -109,6 +109,7 @@ def address() -> Iterator[str]:
         config = uvicorn.Config(app, port=0, log_level="warning", lifespan="off")
         server = uvicorn.Server(config)
         socket = config.bind_socket()
+        socket.listen()  # from here on the browser may come
         thread = threading.Thread(target=server.run, args=([socket],))
         thread.start()
         yield f"http://127.0.0.1:{socket.getsockname()[1]}/timeline/"
@@ -146,8 +147,8 @@ class Browser:
         return [str(entry["message"]) for entry in log]
 
 
-@pytest.fixture
-def browser() -> Iterator[Browser]:
+@pytest.fixture(scope="module")
+def driver() -> Iterator[webdriver.Chrome]:
     """Start a browser without a window."""
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM or ""
@@ -161,9 +162,20 @@ def browser() -> Iterator[Browser]:
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(DRIVER))
     try:
-        yield Browser(driver)
+        yield driver
     finally:
         driver.quit()
+
+
+@pytest.fixture
+def browser(driver: webdriver.Chrome) -> Browser:
+    """Provide the browser as if it was new."""
+    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    driver.get("about:blank")
+    browser = Browser(driver)
+    browser.errors()  # those of another test
+    return browser
 
 
 def test_clicks_make_bars_and_arrows(browser: Browser, address: str) -> None:
@@ -285,7 +297,6 @@ def test_light_and_dark(browser: Browser, tmp_path: Path) -> None:
 
 def test_narrow_screen(browser: Browser, tmp_path: Path) -> None:
     """On the width of a phone nothing sticks out."""
-    browser.driver.set_window_size(500, 860)
     browser.driver.get(recording(tmp_path / "t.html").as_uri())
     browser.driver.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
