@@ -9,6 +9,8 @@ __all__ = (
     "ASGIViolationError",
     "AddressError",
     "AlreadyEnteredError",
+    "ApplicationCancelledError",
+    "ApplicationEndedError",
     "ApplicationExitError",
     "ApplicationLoadError",
     "ApplicationTimeoutError",
@@ -30,9 +32,11 @@ __all__ = (
     "NotAsyncError",
     "NotEnteredError",
     "NotSyncError",
+    "NothingPendingError",
     "OptionError",
     "RequestRefusedError",
     "RunningLoopError",
+    "SequenceError",
     "UnsupportedScopeError",
     "WrongThreadError",
     "WsgiBodyTypeError",
@@ -208,3 +212,19 @@ class EventError(BridgeError, ValueError):
 
 class AsgiProtocolError(BridgeError, RuntimeError):
     """Raised in an ASGI application that sends an event in the wrong order."""
+
+
+class NothingPendingError(BridgeError, LookupError):
+    """Raised when a `ManualExecutor` is told to run a call that is not pending."""
+
+
+class SequenceError(BridgeError, RuntimeError):
+    """Raised when a `ThreadSequencer` is used against its order, or broken."""
+
+
+class ApplicationEndedError(BridgeError, EOFError):
+    """Raised when an event is awaited of an application that has returned."""
+
+
+class ApplicationCancelledError(BridgeError, RuntimeError):
+    """Raised when an application under test ended with its own cancellation."""
