@@ -46,7 +46,9 @@ class DeclaredLocal(metaclass=DeclaringType):
         names = set(dir(type(self))).difference(_variables(self))
         return sorted(n for n in {*names, *_variables(self)} if hasattr(self, n))
 
-    if not TYPE_CHECKING:  # type checkers know a __dict__ that every object has
+    if TYPE_CHECKING:
+        pass  # checkers know the __dict__ that every object has
+    else:
 
         @property
         def __dict__(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable
 from contextvars import ContextVar
 from types import MappingProxyType
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from ._inherited import THREADS_INHERIT, is_inherited
 
@@ -42,21 +42,25 @@ class DeclaringType(type):
             _check(cls)
         return cls
 
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # as type
-        """Create an object, with a class and context variables of its own."""
-        prefix = f"{cls.__module__}.{cls.__qualname__}"
-        variables = {n: ContextVar[Any](f"{prefix}.{n}") for n in _names(cls)}
-        namespace: dict[str, Any] = {
-            _OWN_CLASS: MappingProxyType(variables),
-            "__module__": cls.__module__,
-            "__qualname__": cls.__qualname__,
-            "__doc__": cls.__doc__,
-        }
-        for name, variable in variables.items():
-            default = getattr(cls, name, MISSING)
-            namespace[name] = _make_property(name, variable, default)
-        own = DeclaringType(cls.__name__, (cls,), namespace)
-        return type.__call__(own, *args, **kwargs)
+    if TYPE_CHECKING:
+        pass  # checkers know better than an annotation what a class returns
+    else:
+
+        def __call__(cls, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # as type
+            """Create an object, with a class and context variables of its own."""
+            prefix = f"{cls.__module__}.{cls.__qualname__}"
+            variables = {n: ContextVar[Any](f"{prefix}.{n}") for n in _names(cls)}
+            namespace: dict[str, Any] = {
+                _OWN_CLASS: MappingProxyType(variables),
+                "__module__": cls.__module__,
+                "__qualname__": cls.__qualname__,
+                "__doc__": cls.__doc__,
+            }
+            for name, variable in variables.items():
+                default = getattr(cls, name, MISSING)
+                namespace[name] = _make_property(name, variable, default)
+            own = DeclaringType(cls.__name__, (cls,), namespace)
+            return type.__call__(own, *args, **kwargs)
 
     def variables_of(cls) -> Variables:
         """Return the context variables of the object that *cls* was made for."""
