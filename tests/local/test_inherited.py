@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 import pytest
 
-from asgibridge.local import DeclaredLocal, Local, _declaring, _stores, note_thread
+from asgibridge.local import DeclaredLocal, Local, _declaring, _inherited, _stores, note_thread
 
 T = TypeVar("T")
 
@@ -51,8 +51,8 @@ def inherit(fn: Callable[[], T]) -> T:
 
 @pytest.fixture(autouse=True)
 def _threads_inherit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_stores, "THREADS_INHERIT", True)
-    monkeypatch.setattr(_declaring, "THREADS_INHERIT", True)
+    for module in (_inherited, _stores, _declaring):
+        monkeypatch.setattr(module, "THREADS_INHERIT", True)
 
 
 class Declared(DeclaredLocal):

@@ -3,6 +3,7 @@
 from contextvars import Context
 from typing import Final
 
+from ..local import ThreadBound, note_thread
 from ..loops import context_unchanged
 
 __all__ = ("write_back",)
@@ -22,6 +23,8 @@ def write_back(changed: Context, base: Context) -> None:
     """
     if context_unchanged(changed, base):
         return
+    note_thread()
     for variable, value in changed.items():
-        if base.get(variable, _MISSING) is not value:
-            variable.set(value)
+        if base.get(variable, _MISSING) is value or type(value) is ThreadBound:
+            continue  # not changed; or of no use on this thread
+        variable.set(value)

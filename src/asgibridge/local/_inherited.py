@@ -53,10 +53,10 @@ def note_thread() -> None:
     The first look at a `Local` does it on its own.  Whoever writes context
     variables into a thread's context from outside (a bridge does, when a call
     comes back) calls this first, else what it writes passes for inherited.
-    Only needed if `sys.flags.thread_inherit_context` is set; cheap, and
-    harmless at any other time.
+    Does nothing unless `sys.flags.thread_inherit_context` is set.
     """
-    _ = _THREADS.inherited
+    if THREADS_INHERIT:
+        _ = _THREADS.inherited
 
 
 def is_inherited(variable: ContextVar[Any], value: object) -> bool:
