@@ -8,7 +8,14 @@ from typing import Any, TypeVar, cast
 
 import pytest
 
-from asgibridge.local import DeclaredLocal, Local, _declaring, _inherited, _stores, note_thread
+from asgibridge.local import (
+    DeclaredLocal,
+    Local,
+    _declaring,
+    _inherited,
+    _stores,
+    note_thread,
+)
 
 T = TypeVar("T")
 
