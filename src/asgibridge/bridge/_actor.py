@@ -12,6 +12,7 @@ from ..executors import CurrentThreadExecutor
 from ._context import write_back
 from ._engine import Engine
 from ._places import Frame, nearest_alive
+from ._tokens import Tokens
 
 __all__ = ("Actor", "Errand")
 
@@ -87,7 +88,7 @@ class Errand(Generic[T]):
         before = copy_context()
         try:
             if self.is_recalled:
-                raise CancelledError  # noqa: TRY301  # as if it had been running
+                raise CancelledError  # as if it had been running
             self._result = await self._fn(*self._args)
         except GeneratorExit:
             self._exception = LoopStoppedError("the event loop was closed meanwhile")
@@ -127,11 +128,11 @@ class Errand(Generic[T]):
         """Whether it is done, and has not raised."""
         return self.is_done and self._exception is None
 
-    def take(self) -> T:
+    def take(self, tokens: Tokens) -> T:
         """Take over what was changed; return the result or raise."""
         self.frame.close()
         if self._changes is not None:
-            write_back(*self._changes)
+            tokens.take_over(*self._changes)
         exception, self._exception = self._exception, None
         if exception is None:
             return self._result
@@ -167,6 +168,7 @@ class Actor:
         "_name",
         "_stopped_looks",
         "_task",
+        "_tokens",
         "_waiter",
         "cancellation",
     )
@@ -184,6 +186,7 @@ class Actor:
         self._name = name
         # The calling thread's context at the end of the last errand.
         self._agreed = copy_context()
+        self._tokens = Tokens()
         self._stopped_looks = 0
         # all only used on the loop:
         self._inbox: deque[Errand[Any] | None] = deque()
@@ -261,7 +264,7 @@ class Actor:
     def take(self, errand: Errand[T]) -> T:
         """Take over what *errand*, which is done, has changed; return its result."""
         try:
-            return errand.take()
+            return errand.take(self._tokens)
         finally:
             self._agreed = copy_context()
 

@@ -9,6 +9,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar, overload
 from ..errors import NotAsyncError, NotSyncError
 from ..executors import name_of
 from ..types import BlockingExecutor
+from ._callables import applied, is_coroutine_function
 from ._engine import Engine
 from ._iterate import DEFAULT_LOOK_AHEAD, ThreadIterator, check_look_ahead
 from ._iterate_sync import LoopIterator
@@ -149,21 +150,19 @@ class BeyondCalls:
             _make_steps, self._engine, route, executor or self._engine.workers
         )
 
-        def decorate(source: Any) -> Any:  # noqa: ANN401  # the overloads say it
-            name = getattr(source, "__qualname__", type(source).__qualname__)
-            make_steps = partial(steps, name)
-            if isinstance(source, Iterable):
-                items = Source(lambda: source, is_ours=False)
+        def wrap(source: Any) -> Any:  # noqa: ANN401  # the overloads say it
+            make_steps = partial(steps, _name_of(source))
+            if _is_iterable(source):
+                items = Source[Any](lambda: source, is_ours=False)
                 return ThreadIterator[Any, Any](make_steps, items, look_ahead)
-            _check_may_be_iterated(source)
 
-            def call(*args: Any, **kwargs: Any) -> ThreadIterator[Any, Any]:
-                items = Source(partial(source, *args, **kwargs), is_ours=True)
+            def call(*args: object, **kwargs: object) -> ThreadIterator[Any, Any]:
+                items = Source[Any](partial(source, *args, **kwargs), is_ours=True)
                 return ThreadIterator(make_steps, items, look_ahead)
 
             return dressed_as(source, call)
 
-        return decorate if source is None else decorate(source)
+        return applied(source, _check_may_be_iterated, wrap)
 
     def iterate_sync(
         self,
@@ -192,9 +191,8 @@ class BeyondCalls:
             OptionError: If *look_ahead* has no meaning.
         """
         check_look_ahead(look_ahead)
-        if not isinstance(source, AsyncIterable):
-            raise _not_async_iterable(source)
-        name = getattr(source, "__qualname__", type(source).__qualname__)
+        _check_is_async_iterable(source)
+        name = _name_of(source)
 
         def lend() -> Any:  # noqa: ANN401  # a LoopLease
             if not helper_loop:
@@ -231,7 +229,7 @@ class BeyondCalls:
             self._engine,
             route,
             executor or self._engine.workers,
-            getattr(manager, "__qualname__", type(manager).__qualname__),
+            _name_of(manager),
         )
         return ThreadManager(make_steps, manager)
 
@@ -256,7 +254,7 @@ class BeyondCalls:
         Raises:
             NotAsyncError: If *manager* is no async context manager.
         """
-        name = type(manager).__qualname__
+        name = _name_of(manager)
 
         def lend() -> Any:  # noqa: ANN401  # a LoopLease
             if not helper_loop:
@@ -283,23 +281,40 @@ def _make_steps(
     return Stepwise(engine, pin(engine, route, executor), name)
 
 
+def _name_of(thing: object) -> str:
+    """Return a name for messages; generators have one, other things a type."""
+    return name_of(thing) if hasattr(thing, "__qualname__") else name_of(type(thing))
+
+
+def _is_iterable(source: object) -> bool:
+    return isinstance(source, Iterable)
+
+
 def _check_may_be_iterated(source: object) -> None:
-    """Raise `NotSyncError` unless *source* may return a blocking iterable."""
-    if inspect.isasyncgenfunction(source) or isinstance(source, AsyncIterable):
+    """Raise `NotSyncError` unless *source* may be, or return, an iterable."""
+    if _is_iterable(source):
+        return
+    if inspect.isasyncgenfunction(source) or hasattr(source, "__aiter__"):
         msg = (
-            f"{name_of(source)} is async already: use `async for`, without "
+            f"{_name_of(source)} is async already: use `async for`, without "
             f"iterate_in_thread"
         )
         raise NotSyncError(msg)
-    if not callable(source):
-        msg = f"iterate_in_thread needs an iterable or a function that returns one, got {source!r}"
+    if is_coroutine_function(source) or not callable(source):
+        msg = (
+            f"iterate_in_thread needs an iterable, or a blocking function that "
+            f"returns one, got {source!r}"
+        )
         raise NotSyncError(msg)
 
 
-def _not_async_iterable(source: object) -> NotAsyncError:
+def _check_is_async_iterable(source: object) -> None:
+    """Raise `NotAsyncError` unless *source* is an async iterable."""
+    if hasattr(type(source), "__aiter__"):
+        return
     msg = f"iterate_sync needs an async iterable, got {source!r}"
-    if callable(source):
-        msg += "; call it first"
-    elif isinstance(source, Iterable):
+    if inspect.isasyncgenfunction(source):
+        msg += ": call it first"
+    elif _is_iterable(source):
         msg += ", a plain one: use `for`, without iterate_sync"
-    return NotAsyncError(msg)
+    raise NotAsyncError(msg)

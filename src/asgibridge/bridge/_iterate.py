@@ -116,25 +116,14 @@ async def _iterate(
     make_steps: Callable[[], Stepwise], source: Source[T], look_ahead: int
 ) -> AsyncGenerator[T, None]:
     puller = _Puller(make_steps(), source, look_ahead)
-    buffer = source.buffer
     try:
-        while True:
-            while buffer:
-                try:
-                    yield buffer.popleft()
-                except GeneratorExit:
-                    raise
-                except BaseException as exc:  # noqa: BLE001  # the source gets it
-                    await puller.throw(exc)
-            if source.end is None:
-                await puller.fill()
-            elif (exception := source.take_exception()) is None:
-                return
-            else:
-                try:
-                    raise exception
-                finally:
-                    del exception  # no cycle through this frame
+        while await puller.has_item():
+            try:
+                yield source.buffer.popleft()
+            except GeneratorExit:
+                raise
+            except BaseException as exc:  # noqa: BLE001  # the source gets it
+                await puller.throw(exc)
     finally:
         await puller.close()
 
@@ -154,7 +143,22 @@ class _Puller(Generic[T]):
         self._limit = 1
         self._pull: asyncio.Task[bool] | None = None
 
-    async def fill(self) -> None:
+    async def has_item(self) -> bool:
+        """Wait until there is an item; False, or what was raised, at the end."""
+        source = self._source
+        while not source.buffer:
+            if source.end is None:
+                await self._fill()
+            elif (exception := source.take_exception()) is None:
+                return False
+            else:
+                try:
+                    raise exception
+                finally:
+                    del exception  # no cycle through this frame
+        return True
+
+    async def _fill(self) -> None:
         """Wait until there is an item or the end."""
         source = self._source
         pull = self._pull
@@ -179,7 +183,7 @@ class _Puller(Generic[T]):
 
     async def throw(self, exception: BaseException) -> None:
         """Raise *exception* in the source; what it yields is in the buffer then."""
-        cancellation = await self._settle()
+        cancellation = await self._settle(self._pull)
         self._source.buffer.clear()
         if cancellation is not None:
             raise cancellation
@@ -189,7 +193,10 @@ class _Puller(Generic[T]):
 
     async def close(self) -> None:
         """Close the source after the step that runs; nothing comes after that."""
-        cancellation = await self._settle()
+        pull = self._pull
+        if pull is not None:
+            pull.cancel()  # withdraws it if it is queued
+        cancellation = await self._settle(pull)
         try:
             if self._source.needs_closing:
                 await self._step(self._source.close)
@@ -198,11 +205,11 @@ class _Puller(Generic[T]):
         if cancellation is not None:
             raise cancellation
 
-    async def _settle(self) -> CancelledError | None:
-        pull, self._pull = self._pull, None
+    async def _settle(self, pull: "asyncio.Task[bool] | None") -> CancelledError | None:
         if pull is None:
             return None
         cancellation = await outlast(pull)
+        self._pull = None
         self._steps.end()
         return cancellation
 

@@ -225,15 +225,16 @@ class _Driver(Generic[T]):
 
     def throw(self, exception: BaseException) -> T:
         """Raise *exception* in the source; return what it yields next."""
-        if self._actor is None or self._items.end is not None:
+        actor = self._actor
+        if actor is None or self._items.end is not None:
             self.close()
             raise exception
         errand, self._errand = self._errand, None
         if errand is not None:
-            self._actor.wait(errand)
-            self._drop(errand)
+            actor.wait(errand)
+            self._drop(actor, errand)
         try:
-            self._actor.call(self._items.throw, exception)
+            actor.call(self._items.throw, exception)
         except BaseException:
             self.close()
             raise
@@ -251,16 +252,16 @@ class _Driver(Generic[T]):
             if errand is not None:
                 actor.recall(errand)
                 actor.wait(errand, to_the_end=True)
-                self._drop(errand)
+                self._drop(actor, errand)
             if was_open:
                 actor.call(items.close, to_the_end=True)
         finally:
             self._finish()
 
-    def _drop(self, errand: Errand[None]) -> None:
+    def _drop(self, actor: Actor, errand: Errand[None]) -> None:
         """Take *errand*, nobody being left to be told what it raised."""
         try:
-            errand.take()
+            actor.take(errand)
         except BaseException as exc:  # noqa: BLE001  # reported, not lost
             report_late(self._name, exc, None)
 

@@ -110,7 +110,9 @@ class SharedLoop:
         """
         runner = self._runner
         if runner is None:
-            msg = "the portal is not open: use it inside `with bridge.portal() as portal`"
+            msg = (
+                "the portal is not open: use it inside `with bridge.portal() as portal`"
+            )
             raise NotEnteredError(msg)
         return runner
 

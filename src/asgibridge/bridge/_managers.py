@@ -57,10 +57,14 @@ class ThreadManager(Generic[T, E]):
             )
             raise AlreadyEnteredError(msg)
         steps = self._steps = self._make_steps()
+        entered: list[T] = []
         try:
-            task, cancellation = await steps.run(self._enter, self._manager)
+            task, cancellation = await steps.run(
+                lambda: entered.append(self._enter(self._manager)), may_cancel=True
+            )
             try:
-                value = task.result()
+                if not entered:
+                    task.result()
             finally:
                 del task  # it holds the exception, which holds this frame
         except BaseException:
@@ -70,7 +74,7 @@ class ThreadManager(Generic[T, E]):
             # Entered, but there will be no block.
             await self._leave(CancelledError, cancellation, None)
             raise cancellation
-        return value
+        return entered[0]
 
     async def __aexit__(
         self,

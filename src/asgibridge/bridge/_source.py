@@ -75,7 +75,7 @@ class Source(Generic[T]):
         generator = self._iterator
         if not isinstance(generator, Generator):
             raise exception
-        self._take(lambda: cast("T", generator.throw(exception)))
+        self._take(lambda: generator.throw(exception))
 
     def close(self) -> None:
         """Close the source, if it is begun and ours to close."""

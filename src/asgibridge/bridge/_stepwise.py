@@ -3,7 +3,7 @@
 import asyncio
 from asyncio import CancelledError
 from collections.abc import Callable
-from contextvars import Context, Token, copy_context
+from contextvars import Context, copy_context
 from typing import Any, TypeVar, final
 
 from ..loops import context_unchanged
@@ -12,6 +12,7 @@ from ._context import write_back
 from ._engine import Engine
 from ._pinning import PinnedRoute
 from ._sync_to_async import SyncToAsync
+from ._tokens import Tokens
 
 __all__ = ("Stepwise", "outlast")
 
@@ -33,8 +34,7 @@ class CarriedContext:
         self._context: Context | None = None
         self._agreed: Context  # the caller's, when the last step had ended
         self._entered: Context  # our own, when this step began
-        # Of what the code has set that the caller had not: to undo it there.
-        self._tokens: list[Token[Any]] = []
+        self._tokens = Tokens()
 
     def bring_in(self) -> Context:
         """Return the context for a step that the current code is about to make."""
@@ -51,23 +51,19 @@ class CarriedContext:
         context = self._context
         assert context is not None  # noqa: S101  # brought in before
         if not context_unchanged(context, self._entered):
-            for token in self._tokens:
-                if token.var not in context:
-                    _undo(token)
-            self._tokens = [t for t in self._tokens if t.var in context]
-            self._tokens += write_back(context, self._entered)
+            self._tokens.take_over(context, self._entered)
         self._agreed = copy_context()
 
 
-def _undo(token: Token[Any]) -> None:
-    try:
-        token.var.reset(token)
-    except ValueError:
-        return  # the steps are made from different contexts
-
-
-async def outlast(task: "asyncio.Task[Any]") -> CancelledError | None:
+async def outlast(
+    task: "asyncio.Task[Any]", *, may_cancel: bool = False
+) -> CancelledError | None:
     """Wait until *task* is done, also if the waiting task is cancelled.
+
+    Args:
+        task: What to wait for.
+        may_cancel: Whether to cancel it then, and so withdraw a step that is
+            still queued; one that runs is waited for in any case.
 
     Returns:
         The cancellation that came meanwhile.  Whoever called raises it when
@@ -79,6 +75,8 @@ async def outlast(task: "asyncio.Task[Any]") -> CancelledError | None:
         cancellation = CancelledError(*exc.args)
     else:
         return None
+    if may_cancel:
+        task.cancel()
     with shielded():
         while not task.done():
             try:
@@ -127,15 +125,20 @@ class Stepwise:
         self._carried.bring_out()
 
     async def run(
-        self, fn: Callable[..., T], *args: object
+        self, fn: Callable[..., T], *args: object, may_cancel: bool = False
     ) -> "tuple[asyncio.Task[T], CancelledError | None]":
         """Make a step to its end.
+
+        Args:
+            fn: What to run.
+            args: Its arguments.
+            may_cancel: Whether a cancellation withdraws it, if it is queued.
 
         Returns:
             The task, which is done, and the cancellation that came meanwhile.
         """
         task = self.begin(fn, *args)
-        cancellation = await outlast(task)
+        cancellation = await outlast(task, may_cancel=may_cancel)
         self.end()
         return task, cancellation
 
