@@ -6,6 +6,7 @@ object, and what to do about it.
 """
 
 __all__ = (
+    "NotExhaustedError",
     "ASGIViolationError",
     "AddressError",
     "AlreadyEnteredError",
@@ -228,3 +229,7 @@ class ApplicationEndedError(BridgeError, EOFError):
 
 class ApplicationCancelledError(BridgeError, RuntimeError):
     """Raised when an application under test ended with its own cancellation."""
+
+
+class NotExhaustedError(BridgeError, RuntimeError):
+    """Raised when the end of an iteration is asked for before it has come."""

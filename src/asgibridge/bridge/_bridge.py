@@ -18,6 +18,7 @@ from ..errors import AlreadyEnteredError, BridgeClosedError, OptionError
 from ..executors import PerCallLoopRunner, ThreadSensitivePool, WorkerPool
 from ..types import BlockingExecutor, LoopRunner, Observer
 from ._async_to_sync import AsyncToSync
+from ._beyond import BeyondCalls
 from ._callables import applied, check_may_be_async, check_may_be_sync
 from ._context_modes import CallInContext, SharingCall
 from ._decorators import AsyncToSyncDecorator, ContextMode, SyncToAsyncDecorator
@@ -35,7 +36,7 @@ T = TypeVar("T")
 
 
 @final
-class Bridge:
+class Bridge(BeyondCalls):
     """Owns one configuration of crossing between blocking and async code.
 
     Creating a bridge starts nothing, so it can live at module level and before

@@ -1,0 +1,1 @@
+"""Measurements.  Each module can be run: ``python -m bench.local``."""
