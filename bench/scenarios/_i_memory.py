@@ -166,9 +166,10 @@ def _left_there_and_back_raising(toolkit: Toolkit, host: Host) -> Batch:
 
 _CALLED = (OURS, ASGIREF, EXECUTOR, ANYIO)
 _OUTERMOST = (OURS, IN_THREAD, ASGIREF, RUNNER, ASYNCIO_RUN)
-_NAMES = ("asgibridge", "asgibridge, in thread")
-_SMALL = tuple(Limit(name, _PEAK_LIMIT) for name in _NAMES)
-_CLEAN = tuple(Limit(name, 0) for name in _NAMES)
+_SMALL = (Limit("asgibridge", _PEAK_LIMIT),)
+_SMALL_OUTERMOST = (*_SMALL, Limit("asgibridge, in thread", _PEAK_LIMIT))
+_CLEAN = (Limit("asgibridge", 0),)
+_CLEAN_OUTERMOST = (*_CLEAN, Limit("asgibridge, in thread", 0))
 
 SCENARIOS = (
     Scenario(
@@ -183,7 +184,7 @@ SCENARIOS = (
         "i-peak-outermost",
         "traced peak of one sync→async crossing without a loop",
         contend(_OUTERMOST, _peak_outermost),
-        _SMALL,
+        _SMALL_OUTERMOST,
         unit="B",
         count=_COUNT,
     ),
@@ -207,7 +208,7 @@ SCENARIOS = (
         "i-left-outermost",
         "left for the collector by sync→async",
         contend(_OUTERMOST, _left_outermost),
-        _CLEAN,
+        _CLEAN_OUTERMOST,
         unit="objects",
         count=_COUNT,
     ),
@@ -215,7 +216,7 @@ SCENARIOS = (
         "i-left-outermost-raising",
         "left for the collector by sync→async that raises",
         contend(_OUTERMOST, _left_outermost_raising),
-        _CLEAN,
+        _CLEAN_OUTERMOST,
         unit="objects",
         count=_COUNT,
     ),
