@@ -1,6 +1,7 @@
 """Where code runs.  Pick an executor or runner, configure it, hand it to a bridge."""
 
 from ._caller import CurrentThreadExecutor as CurrentThreadExecutor
+from ._forks import forget_after_fork as forget_after_fork
 from ._per_call import PerCallLoopRunner as PerCallLoopRunner
 from ._persistent import PersistentLoopRunner as PersistentLoopRunner
 from ._pool import WorkerPool as WorkerPool
@@ -15,5 +16,6 @@ __all__ = (
     "ThreadLease",
     "ThreadSensitivePool",
     "WorkerPool",
+    "forget_after_fork",
     "name_of",
 )

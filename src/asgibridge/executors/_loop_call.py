@@ -5,6 +5,7 @@ from asyncio import AbstractEventLoop
 from collections.abc import Coroutine
 from contextlib import suppress
 from contextvars import Context
+from types import TracebackType
 from typing import Any, Generic, TypeVar, final
 
 from ..errors import LoopStoppedError
@@ -83,7 +84,7 @@ class LoopCall(Generic[T]):
     def announce(self) -> None:
         """Tell the caller; nothing may follow on the loop's side."""
         self.is_done = True
-        self._caller.post(self)
+        self._caller.wake(self)
 
     def wait(self) -> T:
         """Serve the caller's thread until the end; return or raise the outcome.
@@ -130,7 +131,7 @@ class LoopCall(Generic[T]):
                 loop.call_soon_threadsafe(task.cancel)
 
 
-def _below(exc: BaseException) -> Any:
+def _below(exc: BaseException) -> TracebackType | None:
     """Return the traceback of *exc* without the frame that caught it."""
     traceback = exc.__traceback__
     return traceback.tb_next if traceback is not None else None

@@ -15,7 +15,11 @@ from ._observers import (
     Direction as Direction,
     Observer as Observer,
 )
-from ._runners import LoopRunner as LoopRunner
+from ._runners import (
+    LoopRunner as LoopRunner,
+    SingleThreadRunner as SingleThreadRunner,
+    SupportsSingleThread as SupportsSingleThread,
+)
 from ._wsgi import (
     ErrorStream as ErrorStream,
     FileWrapper as FileWrapper,
@@ -39,9 +43,11 @@ __all__ = (
     "Observer",
     "Outcome",
     "Runnable",
+    "SingleThreadRunner",
     "StartResponse",
     "SupportsLease",
     "SupportsPost",
+    "SupportsSingleThread",
     "WSGIApplication",
     "WSGIEnvironment",
 )

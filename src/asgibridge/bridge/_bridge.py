@@ -1,0 +1,315 @@
+"""The composition root of crossing."""
+
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from types import TracebackType
+from typing import Any, ParamSpec, Protocol, Self, TypeVar, final, overload
+
+from ..errors import AlreadyEnteredError, BridgeClosedError, OptionError
+from ..executors import PerCallLoopRunner, ThreadSensitivePool, WorkerPool
+from ..types import BlockingExecutor, LoopRunner, Observer
+from ._async_to_sync import AsyncToSync
+from ._callables import check_may_be_async, check_may_be_sync
+from ._engine import Engine
+from ._places import SharedPlace
+from ._routes import FixedRoute, Route, SensitiveRoute, poster
+from ._scopes import AsyncSingleThreadContext, ThreadSensitiveContext
+from ._sync_to_async import SyncToAsync
+
+__all__ = ("AsyncToSyncDecorator", "Bridge", "SyncToAsyncDecorator")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class SyncToAsyncDecorator(Protocol):
+    """Turns a blocking function into an async one."""
+
+    def __call__(
+        self, fn: Callable[P, T], /
+    ) -> Callable[P, Coroutine[Any, Any, T]]: ...
+
+
+class AsyncToSyncDecorator(Protocol):
+    """Turns an async function into a blocking one."""
+
+    def __call__(self, fn: Callable[P, Awaitable[T]], /) -> Callable[P, T]: ...
+
+
+@final
+class Bridge:
+    """Owns one configuration of crossing between blocking and async code.
+
+    Creating a bridge starts nothing, so it can live at module level and before
+    a fork; a forked child starts clean.  Threads and loops begin with the first
+    call that needs them.  A bridge is thread-safe.
+
+    `close`, or leaving the bridge as a context manager, ends the threads and
+    loops of the parts that the bridge made itself.  Parts that were handed in
+    belong to whoever made them.
+
+    Example::
+
+        bridge = Bridge()
+        load = bridge.sync_to_async(load_user)  # async def load(...)
+        send = bridge.async_to_sync(mailer.send)  # def send(...)
+
+    Args:
+        thread_sensitive: Runs thread-sensitive calls that have no thread above
+            them, one after the other on one thread.  None makes a
+            `ThreadSensitivePool`.
+        workers: Runs the other calls.  None makes a `WorkerPool`.
+        runner: Runs async code for blocking callers that have no loop above
+            them.  None makes a `PerCallLoopRunner`.
+        observers: Are told about every crossing.
+        stuck_after: How long a call may wait behind another before observers
+            and the log are told, in seconds.
+        name: For messages, and the beginning of the names of the threads that
+            belong to the bridge.
+
+    Raises:
+        OptionError: For values that have no meaning.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_engine",
+        "_entered",
+        "_owned",
+        "_sensitive",
+        "_workers",
+    )
+
+    def __init__(
+        self,
+        *,
+        thread_sensitive: BlockingExecutor | None = None,
+        workers: BlockingExecutor | None = None,
+        runner: LoopRunner | None = None,
+        observers: Iterable[Observer] = (),
+        stuck_after: float = 10.0,
+        name: str = "asgibridge",
+    ) -> None:
+        if stuck_after <= 0:
+            msg = f"stuck_after is in seconds and above 0, got {stuck_after!r}"
+            raise OptionError(msg)
+        self._owned: list[ThreadSensitivePool | WorkerPool | PerCallLoopRunner] = []
+        if runner is None:
+            runner = PerCallLoopRunner(name=f"{name}-loop")
+            self._owned.append(runner)
+        if thread_sensitive is None:
+            thread_sensitive = ThreadSensitivePool(name=f"{name}-sensitive")
+            self._owned.append(thread_sensitive)
+        if workers is None:
+            workers = WorkerPool(name=f"{name}-worker")
+            self._owned.append(workers)
+        self._engine = Engine(
+            thread_sensitive=thread_sensitive,
+            workers=workers,
+            runner=runner,
+            observers=tuple(observers),
+            stuck_after=stuck_after,
+            name=name,
+        )
+        shared = SharedPlace(thread_sensitive, poster(thread_sensitive))
+        self._sensitive: Route = SensitiveRoute(self._engine, shared)
+        self._workers: Route = FixedRoute(poster(workers))
+        self._entered = False
+
+    def __repr__(self) -> str:
+        state = " closed" if self._engine.is_closed else ""
+        return f"<Bridge {self._engine.name!r}{state}>"
+
+    # -- functions --
+
+    @overload
+    def sync_to_async(
+        self,
+        fn: Callable[P, T],
+        /,
+        *,
+        thread_sensitive: bool = True,
+        executor: BlockingExecutor | None = None,
+        abandon_on_cancel: bool = False,
+    ) -> Callable[P, Coroutine[Any, Any, T]]: ...
+
+    @overload
+    def sync_to_async(
+        self,
+        fn: None = None,
+        /,
+        *,
+        thread_sensitive: bool = True,
+        executor: BlockingExecutor | None = None,
+        abandon_on_cancel: bool = False,
+    ) -> SyncToAsyncDecorator: ...
+
+    def sync_to_async(
+        self,
+        fn: Callable[..., Any] | None = None,
+        /,
+        *,
+        thread_sensitive: bool = True,
+        executor: BlockingExecutor | None = None,
+        abandon_on_cancel: bool = False,
+    ) -> Any:
+        """Return an async function that runs the blocking *fn* on a thread.
+
+        Without *fn*, return a decorator with these options.
+
+        Cancelling the awaiting task withdraws a call that has not begun.  One
+        that runs cannot be stopped: the await ends when it ends, and raises
+        `asyncio.CancelledError` then.
+
+        Args:
+            fn: A function, method, classmethod, staticmethod, partial or other
+                callable that blocks.
+            thread_sensitive: Run where related code runs: on the thread that
+                waits for this code, on the thread of the enclosing
+                `thread_sensitive_context`, or on the one shared thread.
+                Otherwise on any thread of the bridge's workers.
+            executor: Runs the calls instead.  It is not closed with the bridge.
+            abandon_on_cancel: Stop waiting for a running call at once when the
+                task is cancelled.  The call runs on; if it raises, the loop's
+                exception handler is told.
+
+        Raises:
+            NotSyncError: If *fn* is async, a generator function or no callable.
+            OptionError: If an executor is given and *thread_sensitive* as well.
+        """
+        wrapper = SyncToAsync(
+            self._engine, self._route(thread_sensitive, executor), abandon_on_cancel
+        )
+
+        def decorate(fn: Any) -> Any:  # noqa: ANN401  # the overloads say it
+            if isinstance(fn, (classmethod, staticmethod)):
+                return type(fn)(decorate(fn.__func__))
+            check_may_be_sync(fn)
+            return wrapper.wrap(fn)
+
+        return decorate if fn is None else decorate(fn)
+
+    def _route(
+        self,
+        thread_sensitive: bool,  # noqa: FBT001  # passed on
+        executor: BlockingExecutor | None,
+    ) -> Route:
+        if executor is None:
+            return self._sensitive if thread_sensitive else self._workers
+        if thread_sensitive:
+            msg = (
+                f"thread-sensitive code does not choose its executor, got {executor!r}: "
+                f"give thread_sensitive=False with it, use thread_sensitive_context("
+                f"executor=...), or give it to the bridge as thread_sensitive"
+            )
+            raise OptionError(msg)
+        if not callable(getattr(executor, "submit", None)):
+            msg = f"executor needs a method `submit`, got {executor!r}"
+            raise OptionError(msg)
+        return FixedRoute(poster(executor))
+
+    @overload
+    def async_to_sync(
+        self,
+        fn: Callable[P, Awaitable[T]],
+        /,
+        *,
+        force_new_loop: bool = False,
+        helper_loop: bool = False,
+    ) -> Callable[P, T]: ...
+
+    @overload
+    def async_to_sync(
+        self,
+        fn: None = None,
+        /,
+        *,
+        force_new_loop: bool = False,
+        helper_loop: bool = False,
+    ) -> AsyncToSyncDecorator: ...
+
+    def async_to_sync(
+        self,
+        fn: Callable[..., Any] | None = None,
+        /,
+        *,
+        force_new_loop: bool = False,
+        helper_loop: bool = False,
+    ) -> Any:
+        """Return a blocking function that runs the async *fn* to its end.
+
+        Below a `sync_to_async` call the coroutine runs on the loop above, in
+        the very task that waits for the call.  Otherwise the bridge's runner
+        runs it.  The calling thread runs thread-sensitive calls meanwhile.
+
+        Args:
+            fn: An async function, or any callable that returns an awaitable.
+            force_new_loop: Let the runner run it in any case.
+            helper_loop: Allow a call on a thread that runs an event loop, as a
+                notebook does; that loop stands still until the call ends.
+
+        Raises:
+            NotAsyncError: If *fn* cannot return anything to await.
+        """
+        wrapper = AsyncToSync(self._engine, force_new_loop, helper_loop)
+
+        def decorate(fn: Any) -> Any:  # noqa: ANN401  # the overloads say it
+            if isinstance(fn, (classmethod, staticmethod)):
+                return type(fn)(decorate(fn.__func__))
+            check_may_be_async(fn)
+            return wrapper.wrap(fn)
+
+        return decorate if fn is None else decorate(fn)
+
+    # -- blocks --
+
+    def thread_sensitive_context(
+        self, *, executor: BlockingExecutor | None = None
+    ) -> ThreadSensitiveContext:
+        """Return an async context manager with a thread for its block.
+
+        Args:
+            executor: Runs the thread-sensitive calls of the block, one at a
+                time on one thread.  It is not closed with the block.
+        """
+        return ThreadSensitiveContext(self._engine, executor)
+
+    def async_single_thread_context(self) -> AsyncSingleThreadContext:
+        """Return a context manager that keeps async code on one thread."""
+        return AsyncSingleThreadContext(self._engine)
+
+    # -- lifetime --
+
+    def close(self) -> None:
+        """End the threads and loops of the parts that the bridge made.
+
+        Calls that are queued or running end first.  Later calls raise
+        `BridgeClosedError` or `ExecutorClosedError`.  A second close does
+        nothing.
+
+        Raises:
+            DeadlockError: On a thread of the bridge, which would wait for itself.
+        """
+        self._engine.is_closed = True
+        for part in self._owned:
+            part.close()
+
+    def __enter__(self) -> Self:
+        if self._engine.is_closed:
+            msg = f"{self!r} cannot be entered again; make a new one"
+            raise BridgeClosedError(msg)
+        if self._entered:
+            msg = (
+                f"{self!r} is entered already, and ends with that block; use it "
+                f"without `with` inside, or make another bridge"
+            )
+            raise AlreadyEnteredError(msg)
+        self._entered = True
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

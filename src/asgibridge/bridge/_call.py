@@ -1,0 +1,278 @@
+"""One blocking call that a task waits for."""
+
+import sys
+from asyncio import AbstractEventLoop, CancelledError
+from collections.abc import Callable, Generator
+from contextvars import Context, copy_context
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from ..executors import name_of
+from ..loops import Mailbox
+from ._cancellation import shielded
+from ._context import write_back
+from ._late import report_late
+
+if TYPE_CHECKING:
+    from ._engine import Engine
+    from ._hosted import HostedCall
+
+__all__ = ("BlockingCall",)
+
+T = TypeVar("T")
+
+
+class BlockingCall(Generic[T]):
+    """Runs a function on another thread while the awaiting task is parked.
+
+    The task parks on this object itself, which speaks asyncio's future protocol
+    (`_asyncio_future_blocking`, `add_done_callback`, `result`, `cancel`): no
+    future is made, and completion runs the task's next step directly.
+
+    Whoever takes the ticket decides what becomes of the call: a thread that
+    takes it runs the function, the task that takes it withdraws the call.  So a
+    call may be queued in several places at once, and runs at most once.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_args",
+        "_asyncio_future_blocking",
+        "_base",
+        "_cancel_args",
+        "_context",
+        "_engine",
+        "_exception",
+        "_fn",
+        "_handling",
+        "_is_left",
+        "_kwargs",
+        "_loop",
+        "_may_abandon",
+        "_result",
+        "_ticket",
+        "_wakeup",
+        "_wakeup_context",
+        "can_host",
+        "inner_cancel",
+        "is_cancelled",
+        "is_done",
+        "mailbox",
+        "request",
+        "waits_in",
+    )
+
+    def __init__(
+        self,
+        engine: "Engine",
+        loop: AbstractEventLoop,
+        mailbox: Mailbox,
+        fn: Callable[..., T],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        may_abandon: bool,  # noqa: FBT001  # keywords would cost time here
+    ) -> None:
+        self._engine = engine
+        self._loop = loop
+        self._fn = fn
+        self._args = args
+        self._kwargs = kwargs
+        self._may_abandon = may_abandon
+        self._context: Context = copy_context()
+        self._base: Context = self._context.copy()
+        # What the caller is handling: the function sees it, as a plain call would.
+        self._handling = sys.exception()
+        self._ticket = [True]
+        self._wakeup: Callable[[object], object] | None = None
+        self._wakeup_context: Context
+        self._cancel_args: tuple[Any, ...] = ()
+        self._exception: BaseException | None = None
+        self._result: T
+        self._is_left = False
+        self.mailbox = mailbox
+        self.is_done = False
+        self.is_cancelled = False
+        # Whether the task is parked while the function runs, so that it can run
+        # a coroutine for it; not so when both are on one thread.
+        self.can_host = True
+        # The coroutine that the task is asked to run for the function.
+        self.request: HostedCall[Any] | None = None
+        # The same while the function waits for it; for those who look on.
+        self.waits_in: HostedCall[Any] | None = None
+        # Cancels a coroutine that the function waits for on another loop.
+        self.inner_cancel: Callable[[], object] | None = None
+
+    def __str__(self) -> str:
+        return name_of(self._fn)
+
+    def __repr__(self) -> str:
+        if self.is_done:
+            state = "done"
+        elif self._ticket:
+            state = "queued"
+        else:
+            state = "running"
+        return f"<blocking call {self} {state}>"
+
+    # -- for executors, on any thread --
+
+    def run(self) -> None:
+        """Run the function, if nobody has run it or withdrawn the call."""
+        if not self.claim():
+            return
+        state = self._engine.threads.state
+        outer, state.call = state.call, self
+        try:
+            self._result = self._execute()
+        except BaseException as exc:  # noqa: BLE001  # the awaiting task gets it
+            traceback = exc.__traceback__
+            self._exception = exc.with_traceback(traceback and traceback.tb_next)
+            del exc, traceback
+        state.call = outer
+        self._complete()
+
+    def claim(self) -> bool:
+        """Take the ticket; False if somebody else has it."""
+        try:
+            self._ticket.pop()  # atomic, with a GIL and without
+        except IndexError:
+            return False
+        return True
+
+    def fail(self, exception: BaseException) -> None:
+        """End the call with *exception*, unless it runs or has run."""
+        if self.claim():
+            self._exception = exception
+            self._complete()
+
+    def check_cancelled(self) -> None:
+        """Raise if the awaiting task was cancelled: no more work for it."""
+        if self.is_cancelled:
+            raise CancelledError(*self._cancel_args)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the function has not been started yet."""
+        return bool(self._ticket)
+
+    def _execute(self) -> T:
+        if self._handling is None:
+            return self._context.run(self._fn, *self._args, **self._kwargs)
+        traceback = self._handling.__traceback__
+        try:
+            raise self._handling
+        except BaseException as exc:  # noqa: BLE001  # it is being handled above
+            exc.__traceback__ = traceback
+            del exc
+            return self._context.run(self._fn, *self._args, **self._kwargs)
+
+    def _complete(self) -> None:
+        self._args, self._kwargs = (), {}
+        self.is_done = True
+        try:
+            self.mailbox.post(self)
+        except RuntimeError:  # the loop is closed, the task is no more
+            report_late(self, self._exception, None)
+
+    # -- for the task, on the loop's thread --
+
+    def __await__(self) -> Generator[Any, None, T]:
+        """Park the task until the function has ended."""
+        try:
+            while not self.is_done:
+                yield from self._park()
+                if self.request is not None:
+                    yield from self._host()
+                elif self.is_cancelled and not self.is_done:
+                    yield from self._outlast()
+        except GeneratorExit:  # the task is being destroyed with its loop
+            self._is_left = True
+            self.claim()
+            raise
+        return self._finish()
+
+    def _park(self) -> Generator[Any, None, None]:
+        self._asyncio_future_blocking = True
+        try:
+            yield self
+        except CancelledError as exc:  # a second cancellation, thrown in
+            self.is_cancelled = True
+            self._cancel_args = exc.args
+
+    def _outlast(self) -> Generator[Any, None, None]:
+        """The task was cancelled: withdraw the call, leave it, or wait for its end."""
+        if self.claim():
+            raise CancelledError(*self._cancel_args)
+        if self._may_abandon:
+            self._is_left = True
+            raise CancelledError(*self._cancel_args)
+        if self.inner_cancel is not None:
+            self.inner_cancel()
+        with shielded():
+            while not self.is_done:
+                yield from self._park()
+                if self.request is not None:
+                    yield from self._host()
+
+    def _host(self) -> Generator[Any, None, None]:
+        """Run the coroutine that the function waits for in this very task."""
+        request, self.request = self.request, None
+        assert request is not None  # noqa: S101  # asked before
+        if self.is_cancelled:
+            request.refuse(CancelledError(*self._cancel_args))
+            return
+        self._base = yield from request.serve(self._base)
+        if request.was_cancelled:
+            # Not for the function to swallow: see _finish.
+            self.is_cancelled = True
+
+    def _finish(self) -> T:
+        write_back(self._context, self._base)
+        exception, self._exception = self._exception, None
+        try:
+            if self.is_cancelled and not isinstance(
+                exception, (CancelledError, KeyboardInterrupt, SystemExit)
+            ):
+                raise CancelledError(*self._cancel_args) from exception
+            if exception is not None:
+                raise exception
+        finally:
+            del exception  # no cycle through this frame
+        return self._result
+
+    def deliver(self) -> None:
+        """Wake the task; in a callback of the loop."""
+        wakeup = self._wakeup
+        if wakeup is not None:
+            self._wakeup = None
+            self._wakeup_context.run(wakeup, self)
+        elif self._is_left:
+            self._deliver_late()
+
+    def _deliver_late(self) -> None:
+        request, self.request = self.request, None
+        if request is not None:
+            request.adopt(self._loop)
+        elif self.is_done:
+            exception, self._exception = self._exception, None
+            report_late(self, exception, self._loop)
+
+    # -- asyncio's future protocol, called by the task --
+
+    def add_done_callback(
+        self, wakeup: Callable[[object], object], /, *, context: Context
+    ) -> None:
+        """Remember how to wake the task."""
+        self._wakeup = wakeup
+        self._wakeup_context = context
+
+    def result(self) -> None:
+        """Return nothing: the task goes on in `__await__`, which knows more."""
+
+    def cancel(self, msg: object = None) -> bool:
+        """Wake the task so that it can decide; False if it was woken before."""
+        if self._wakeup is None or self.is_cancelled or self.is_done:
+            return False  # the task then throws the CancelledError in
+        self.is_cancelled = True
+        self._cancel_args = () if msg is None else (msg,)
+        self._loop.call_soon(self.deliver)
+        return True

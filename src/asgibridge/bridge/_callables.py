@@ -1,0 +1,77 @@
+"""Refusing what cannot cross, with the right call in the message."""
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from types import FunctionType
+from typing import Final
+
+from ..errors import NotAsyncError, NotSyncError
+from ..executors import name_of
+
+__all__ = ("check_may_be_async", "check_may_be_sync", "is_coroutine_function")
+
+# Before 3.12 callables were marked as coroutine functions for asyncio only.
+is_coroutine_function: Final[Callable[[object], bool]] = (
+    inspect.iscoroutinefunction
+    if hasattr(inspect, "markcoroutinefunction")
+    else asyncio.iscoroutinefunction
+)
+
+_NOT_PLAIN: Final = (
+    inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_GENERATOR
+)
+
+
+def check_may_be_sync(fn: object) -> None:
+    """Raise `NotSyncError` unless *fn* is a blocking callable."""
+    if (  # the usual case, quickly
+        type(fn) is FunctionType
+        and not fn.__dict__
+        and not fn.__code__.co_flags & _NOT_PLAIN
+    ):
+        return
+    if not callable(fn):
+        msg = f"sync_to_async needs a blocking function, got {fn!r}"
+        if inspect.iscoroutine(fn):
+            msg += ", the result of calling an async one: await it"
+        raise NotSyncError(msg)
+    for candidate in (fn, getattr(fn, "__call__", None)):  # noqa: B004  # see below
+        # An instance can be callable through an async method.
+        _refuse_async(fn, candidate)
+
+
+def _refuse_async(fn: object, candidate: object) -> None:
+    if is_coroutine_function(candidate):
+        msg = f"{name_of(fn)} is async already: await it, without sync_to_async"
+        raise NotSyncError(msg)
+    if inspect.isasyncgenfunction(candidate):
+        msg = (
+            f"{name_of(fn)} is an async generator function: use async for on its "
+            f"result, without sync_to_async"
+        )
+        raise NotSyncError(msg)
+    if inspect.isgeneratorfunction(candidate):
+        msg = (
+            f"{name_of(fn)} is a generator function, whose body would run where its "
+            f"result is iterated, not in a thread: wrap a function that returns a "
+            f"list, or one that makes the single steps"
+        )
+        raise NotSyncError(msg)
+
+
+def check_may_be_async(fn: object) -> None:
+    """Raise `NotAsyncError` if *fn* certainly returns nothing to await."""
+    if type(fn) is FunctionType and fn.__code__.co_flags & inspect.CO_COROUTINE:
+        return
+    if not callable(fn):
+        msg = f"async_to_sync needs an async function, got {fn!r}"
+        if inspect.isawaitable(fn):
+            msg += ", the result of calling one: pass the function itself"
+        raise NotAsyncError(msg)
+    if inspect.isasyncgenfunction(fn) or inspect.isgeneratorfunction(fn):
+        msg = (
+            f"async_to_sync needs something to await, but {name_of(fn)} is a "
+            f"generator function: wrap an async function that consumes it"
+        )
+        raise NotAsyncError(msg)

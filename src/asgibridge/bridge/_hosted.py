@@ -1,0 +1,225 @@
+"""One coroutine that a blocking call waits for, run in the task it parked."""
+
+import asyncio
+import sys
+from asyncio import AbstractEventLoop, CancelledError
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import suppress
+from contextvars import Context, copy_context
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, final
+
+from ..errors import LoopStoppedError
+from ..executors import name_of
+from ..loops import context_unchanged
+from ._awaitables import awaiting
+from ._context import write_back
+from ._places import Frame
+
+if TYPE_CHECKING:
+    from ._call import BlockingCall
+    from ._engine import Engine
+
+__all__ = ("HostedCall",)
+
+T = TypeVar("T")
+
+
+@final
+class HostedCall(Generic[T]):
+    """Has the parked task run a coroutine for the function it waits for.
+
+    No task is made: cancellation, `asyncio.timeout`, `asyncio.current_task` and
+    the context are those of the task, as if it had awaited the coroutine
+    itself.  The thread of the function waits in `wait` and runs calls of the
+    coroutine meanwhile.
+    """
+
+    __slots__ = (
+        "_args",
+        "_call",
+        "_changes",
+        "_context",
+        "_engine",
+        "_exception",
+        "_fn",
+        "_frame",
+        "_handling",
+        "_interrupted",
+        "_kwargs",
+        "_result",
+        "_stopped_looks",
+        "host",
+        "is_done",
+        "was_cancelled",
+    )
+
+    def __init__(
+        self,
+        engine: "Engine",
+        call: "BlockingCall[Any]",
+        frame: Frame,
+        fn: Callable[..., Awaitable[T]],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> None:
+        self._engine = engine
+        self._call = call
+        self._frame = frame
+        self._fn = fn
+        self._args = args
+        self._kwargs = kwargs
+        self._context = copy_context()
+        self._handling = sys.exception()
+        self._changes: tuple[Context, Context] | None = None
+        self._exception: BaseException | None = None
+        self._result: T
+        self._interrupted = False
+        self._stopped_looks = 0
+        # The task that runs the coroutine, once it does.
+        self.host: asyncio.Task[Any] | None = None
+        self.is_done = False
+        self.was_cancelled = False
+
+    def __str__(self) -> str:
+        return name_of(self._fn)
+
+    # -- on the thread of the blocking function --
+
+    def wait(self) -> T:
+        """Have the coroutine run, serve this thread meanwhile, return its result."""
+        call = self._call
+        call.request = call.waits_in = self
+        try:
+            try:
+                call.mailbox.post(call)
+            except RuntimeError as exc:
+                raise self._stopped() from exc
+            self._serve_thread()
+        finally:
+            call.waits_in = None
+            self._frame.close()
+        if self._changes is not None:
+            write_back(*self._changes)
+        exception, self._exception = self._exception, None
+        if exception is None:
+            return self._result
+        try:
+            raise exception
+        finally:
+            del exception  # no cycle through this frame
+
+    def _serve_thread(self) -> None:
+        try:
+            self._frame.executor.run_until(self)
+        except (KeyboardInterrupt, SystemExit):
+            # Ctrl-C while the main thread waits here: the coroutine is
+            # cancelled, and the interrupt goes on when it has ended.
+            self._interrupt()
+            self._frame.executor.run_until(self)
+            raise
+
+    def _interrupt(self) -> None:
+        self._interrupted = True
+        loop, host = self._call.mailbox.loop(), self.host
+        if loop is not None and host is not None:
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(host.cancel)
+
+    def run(self) -> None:
+        """Do nothing: being taken from the inbox is all it is for."""
+
+    def check(self) -> None:
+        """Raise if the loop that is to run the coroutine has stopped."""
+        loop = self._call.mailbox.loop()
+        # Twice, since a loop may be between two runs.
+        if loop is not None and loop.is_running():
+            self._stopped_looks = 0
+        else:
+            self._stopped_looks += 1
+        if loop is None or loop.is_closed() or self._stopped_looks > 1:
+            raise self._stopped()
+
+    def _stopped(self) -> LoopStoppedError:
+        msg = (
+            f"{self} cannot run: the event loop of the task that called "
+            f"{self._call} has stopped; let the task end before stopping its loop"
+        )
+        return LoopStoppedError(msg)
+
+    # -- on the loop's thread --
+
+    def serve(self, base: Context) -> Generator[Any, None, Context]:
+        """Run the coroutine, in the parked task.
+
+        Args:
+            base: The context that the blocking function began with.
+
+        Returns:
+            The context up to which the function's changes are known here.
+        """
+        self.host = host = asyncio.current_task()
+        affinity = self._engine.affinity
+        # The coroutine sees what the function has set so far.
+        write_back(self._context, base)
+        token = affinity.set(self._frame)
+        before = copy_context()
+        try:
+            self._result = yield from self._awaited()
+        except GeneratorExit:
+            self._exception = self._stopped()
+            raise
+        except BaseException as exc:  # noqa: BLE001  # the blocking function gets it
+            self._take(exc, host)
+            del exc
+        finally:
+            after = copy_context()
+            affinity.reset(token)
+            if not context_unchanged(after, before):
+                self._changes = (after, before)
+            self.host = host = None
+            self._end()
+        return self._context
+
+    def _awaited(self) -> Generator[Any, None, T]:
+        return awaiting(self._fn, self._args, self._kwargs, self._handling).__await__()
+
+    def _take(self, exception: BaseException, host: "asyncio.Task[Any] | None") -> None:
+        traceback = exception.__traceback__
+        self._exception = exception.with_traceback(traceback and traceback.tb_next)
+        if isinstance(exception, CancelledError) and host is not None:
+            if self._interrupted:
+                host.uncancel()  # it was us
+            elif host.cancelling():
+                self.was_cancelled = True
+
+    def refuse(self, exception: BaseException) -> None:
+        """Answer with *exception* instead of running the coroutine."""
+        self._exception = exception
+        self._end()
+
+    def adopt(self, loop: AbstractEventLoop) -> None:
+        """Run the coroutine in a task of its own: the parked one has gone."""
+        coro = self._serve_alone()
+        self._context.run(self._engine.affinity.set, self._frame)
+        task = loop.create_task(coro, name=str(self), context=self._context)
+        self._engine.keep(task)
+
+    async def _serve_alone(self) -> None:
+        before = copy_context()
+        self.host = host = asyncio.current_task()
+        try:
+            self._result = await awaiting(
+                self._fn, self._args, self._kwargs, self._handling
+            )
+        except BaseException as exc:  # noqa: BLE001  # the blocking function gets it
+            self._take(exc, host)
+            del exc
+        finally:
+            self._changes = (copy_context(), before)
+            self.host = host = None
+            self._end()
+
+    def _end(self) -> None:
+        self._args, self._kwargs = (), {}
+        self.is_done = True
+        self._frame.executor.wake(self)

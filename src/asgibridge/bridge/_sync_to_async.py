@@ -1,0 +1,46 @@
+"""Blocking code for async callers."""
+
+from asyncio import get_running_loop
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar, final
+
+import attrs
+
+from ._call import BlockingCall
+from ._engine import Engine
+from ._metadata import dressed_as
+from ._routes import Route
+
+__all__ = ("SyncToAsync",)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@final
+@attrs.frozen(eq=False)
+class SyncToAsync:
+    """Makes async functions of blocking ones, all with the same options."""
+
+    _engine: Engine
+    _route: Route
+    _may_abandon: bool
+
+    def wrap(self, fn: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
+        """Return an async function that runs *fn* where the route says."""
+        engine, may_abandon = self._engine, self._may_abandon
+        send = self._route.send
+
+        async def call(*args: P.args, **kwargs: P.kwargs) -> T:
+            loop = get_running_loop()
+            state = engine.threads.state
+            mailbox = state.mailbox
+            if mailbox is None or mailbox.loop() is not loop:
+                mailbox = state.mailbox = engine.mailboxes.of(loop)
+            blocking = BlockingCall(
+                engine, loop, mailbox, fn, args, kwargs, may_abandon
+            )
+            send(blocking, state)
+            return await blocking
+
+        return dressed_as(fn, call)
