@@ -1,11 +1,11 @@
 """asgibridge: as configured by default, and with coroutines in the caller's thread."""
 
-from collections.abc import Iterator
+from asyncio import AbstractEventLoop
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from asgibridge.executors import PerCallLoopRunner
-
 from asgibridge import Bridge
+from asgibridge.executors import PerCallLoopRunner
 
 from .._hosts import AsyncioHost
 from .._model import Setting
@@ -16,16 +16,23 @@ __all__ = ("IN_THREAD", "OURS")
 
 @contextmanager
 def _helper(setting: Setting) -> Iterator[ContextToolkit]:
-    runner = PerCallLoopRunner(loop_factory=setting.new_loop)
-    with Bridge(runner=runner) as bridge:
+    runner = PerCallLoopRunner(loop_factory=_loop_factory(setting))
+    with runner, Bridge(runner=runner) as bridge:
         yield bridge
 
 
 @contextmanager
 def _in_thread(setting: Setting) -> Iterator[ContextToolkit]:
-    runner = PerCallLoopRunner(loop_factory=setting.new_loop, in_caller_thread=True)
-    with Bridge(runner=runner) as bridge:
+    runner = PerCallLoopRunner(
+        loop_factory=_loop_factory(setting), in_caller_thread=True
+    )
+    with runner, Bridge(runner=runner) as bridge:
         yield bridge
+
+
+def _loop_factory(setting: Setting) -> Callable[[], AbstractEventLoop] | None:
+    """None for asyncio's, as users do: the runner then has its own."""
+    return None if setting.loop == "asyncio" else setting.new_loop
 
 
 OURS = Library("asgibridge", "ours", AsyncioHost.open, _helper)
