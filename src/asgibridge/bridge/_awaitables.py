@@ -41,7 +41,7 @@ async def _await(
     fn: Callable[..., Awaitable[T]], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> T:
     awaitable: object = fn(*args, **kwargs)
-    if not isinstance(awaitable, Awaitable):
+    if not inspect.isawaitable(awaitable):
         msg = (
             f"async_to_sync needs something to await, but {name_of(fn)} returned "
             f"{awaitable!r}; call it directly if it is not async"

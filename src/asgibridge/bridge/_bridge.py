@@ -8,7 +8,7 @@ from ..errors import AlreadyEnteredError, BridgeClosedError, OptionError
 from ..executors import PerCallLoopRunner, ThreadSensitivePool, WorkerPool
 from ..types import BlockingExecutor, LoopRunner, Observer
 from ._async_to_sync import AsyncToSync
-from ._callables import check_may_be_async, check_may_be_sync
+from ._callables import applied, check_may_be_async, check_may_be_sync
 from ._engine import Engine
 from ._places import SharedPlace
 from ._routes import FixedRoute, Route, SensitiveRoute, poster
@@ -72,11 +72,11 @@ class Bridge:
 
     __slots__ = (
         "__weakref__",
+        "_anywhere",
         "_engine",
         "_entered",
         "_owned",
         "_sensitive",
-        "_workers",
     )
 
     def __init__(
@@ -111,8 +111,10 @@ class Bridge:
             name=name,
         )
         shared = SharedPlace(thread_sensitive, poster(thread_sensitive))
-        self._sensitive: Route = SensitiveRoute(self._engine, shared)
-        self._workers: Route = FixedRoute(poster(workers))
+        self._sensitive = SyncToAsync(
+            self._engine, SensitiveRoute(self._engine, shared)
+        )
+        self._anywhere = SyncToAsync(self._engine, FixedRoute(poster(workers)))
         self._entered = False
 
     def __repr__(self) -> str:
@@ -176,17 +178,12 @@ class Bridge:
             NotSyncError: If *fn* is async, a generator function or no callable.
             OptionError: If an executor is given and *thread_sensitive* as well.
         """
-        wrapper = SyncToAsync(
-            self._engine, self._route(thread_sensitive, executor), abandon_on_cancel
-        )
-
-        def decorate(fn: Any) -> Any:  # noqa: ANN401  # the overloads say it
-            if isinstance(fn, (classmethod, staticmethod)):
-                return type(fn)(decorate(fn.__func__))
-            check_may_be_sync(fn)
-            return wrapper.wrap(fn)
-
-        return decorate if fn is None else decorate(fn)
+        if executor is None and not abandon_on_cancel:  # made before: the usual ones
+            wrapper = self._sensitive if thread_sensitive else self._anywhere
+        else:
+            route = self._route(thread_sensitive, executor)
+            wrapper = SyncToAsync(self._engine, route, abandon_on_cancel)
+        return applied(fn, check_may_be_sync, wrapper.wrap)
 
     def _route(
         self,
@@ -194,7 +191,7 @@ class Bridge:
         executor: BlockingExecutor | None,
     ) -> Route:
         if executor is None:
-            return self._sensitive if thread_sensitive else self._workers
+            return (self._sensitive if thread_sensitive else self._anywhere).route
         if thread_sensitive:
             msg = (
                 f"thread-sensitive code does not choose its executor, got {executor!r}: "
@@ -251,14 +248,7 @@ class Bridge:
             NotAsyncError: If *fn* cannot return anything to await.
         """
         wrapper = AsyncToSync(self._engine, force_new_loop, helper_loop)
-
-        def decorate(fn: Any) -> Any:  # noqa: ANN401  # the overloads say it
-            if isinstance(fn, (classmethod, staticmethod)):
-                return type(fn)(decorate(fn.__func__))
-            check_may_be_async(fn)
-            return wrapper.wrap(fn)
-
-        return decorate if fn is None else decorate(fn)
+        return applied(fn, check_may_be_async, wrapper.wrap)
 
     # -- blocks --
 

@@ -4,10 +4,10 @@ import sys
 from asyncio import AbstractEventLoop, CancelledError
 from collections.abc import Callable, Generator
 from contextvars import Context, copy_context
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from ..executors import name_of
-from ..loops import Mailbox
+from ..loops import Mailbox, context_unchanged
 from ._cancellation import shielded
 from ._context import write_back
 from ._late import report_late
@@ -53,12 +53,11 @@ class BlockingCall(Generic[T]):
         "_wakeup",
         "_wakeup_context",
         "can_host",
+        "hosted",
         "inner_cancel",
         "is_cancelled",
         "is_done",
         "mailbox",
-        "request",
-        "waits_in",
     )
 
     def __init__(
@@ -84,7 +83,7 @@ class BlockingCall(Generic[T]):
         self._ticket = [True]
         self._wakeup: Callable[[object], object] | None = None
         self._wakeup_context: Context
-        self._cancel_args: tuple[Any, ...] = ()
+        self._cancel_args: tuple[Any, ...]
         self._exception: BaseException | None = None
         self._result: T
         self._is_left = False
@@ -94,10 +93,8 @@ class BlockingCall(Generic[T]):
         # Whether the task is parked while the function runs, so that it can run
         # a coroutine for it; not so when both are on one thread.
         self.can_host = True
-        # The coroutine that the task is asked to run for the function.
-        self.request: HostedCall[Any] | None = None
-        # The same while the function waits for it; for those who look on.
-        self.waits_in: HostedCall[Any] | None = None
+        # The coroutine that the function waits for and the task is to run.
+        self.hosted: HostedCall[Any] | None = None
         # Cancels a coroutine that the function waits for on another loop.
         self.inner_cancel: Callable[[], object] | None = None
 
@@ -117,12 +114,17 @@ class BlockingCall(Generic[T]):
 
     def run(self) -> None:
         """Run the function, if nobody has run it or withdrawn the call."""
-        if not self.claim():
+        try:
+            self._ticket.pop()  # as in claim(), which would cost time here
+        except IndexError:
             return
         state = self._engine.threads.state
         outer, state.call = state.call, self
         try:
-            self._result = self._execute()
+            if self._handling is None:
+                self._result = self._context.run(self._fn, *self._args, **self._kwargs)
+            else:
+                self._result = self._run_handling(self._handling)
         except BaseException as exc:  # noqa: BLE001  # the awaiting task gets it
             traceback = exc.__traceback__
             self._exception = exc.with_traceback(traceback and traceback.tb_next)
@@ -154,12 +156,10 @@ class BlockingCall(Generic[T]):
         """Whether the function has not been started yet."""
         return bool(self._ticket)
 
-    def _execute(self) -> T:
-        if self._handling is None:
-            return self._context.run(self._fn, *self._args, **self._kwargs)
-        traceback = self._handling.__traceback__
+    def _run_handling(self, handling: BaseException) -> T:
+        traceback = handling.__traceback__
         try:
-            raise self._handling
+            raise handling
         except BaseException as exc:  # noqa: BLE001  # it is being handled above
             exc.__traceback__ = traceback
             del exc
@@ -179,24 +179,29 @@ class BlockingCall(Generic[T]):
         """Park the task until the function has ended."""
         try:
             while not self.is_done:
-                yield from self._park()
-                if self.request is not None:
-                    yield from self._host()
+                self._asyncio_future_blocking = True
+                try:
+                    yield self
+                except CancelledError as exc:
+                    self._note_cancellation(exc)
+                if self.hosted is not None:
+                    yield from self._host(self.hosted)
                 elif self.is_cancelled and not self.is_done:
                     yield from self._outlast()
         except GeneratorExit:  # the task is being destroyed with its loop
             self._is_left = True
             self.claim()
             raise
-        return self._finish()
+        if not context_unchanged(self._context, self._base):
+            write_back(self._context, self._base)
+        if self.is_cancelled or self._exception is not None:
+            self._raise()
+        return self._result
 
-    def _park(self) -> Generator[Any, None, None]:
-        self._asyncio_future_blocking = True
-        try:
-            yield self
-        except CancelledError as exc:  # a second cancellation, thrown in
-            self.is_cancelled = True
-            self._cancel_args = exc.args
+    def _note_cancellation(self, exc: CancelledError) -> None:
+        """A second cancellation, which was thrown in: remember it."""
+        self.is_cancelled = True
+        self._cancel_args = exc.args
 
     def _outlast(self) -> Generator[Any, None, None]:
         """The task was cancelled: withdraw the call, leave it, or wait for its end."""
@@ -209,35 +214,41 @@ class BlockingCall(Generic[T]):
             self.inner_cancel()
         with shielded():
             while not self.is_done:
-                yield from self._park()
-                if self.request is not None:
-                    yield from self._host()
+                self._asyncio_future_blocking = True
+                try:
+                    yield self
+                except CancelledError as exc:
+                    self._note_cancellation(exc)
+                if self.hosted is not None:
+                    yield from self._host(self.hosted)
 
-    def _host(self) -> Generator[Any, None, None]:
+    def _host(self, hosted: "HostedCall[Any]") -> Generator[Any, None, None]:
         """Run the coroutine that the function waits for in this very task."""
-        request, self.request = self.request, None
-        assert request is not None  # noqa: S101  # asked before
-        if self.is_cancelled:
-            request.refuse(CancelledError(*self._cancel_args))
+        if not hosted.claim():
             return
-        self._base = yield from request.serve(self._base)
-        if request.was_cancelled:
-            # Not for the function to swallow: see _finish.
+        if self.is_cancelled:
+            hosted.refuse(CancelledError(*self._cancel_args))
+            return
+        self._base = yield from hosted.serve(self._base)
+        if hosted.cancel_args is not None:
+            # Not for the function to swallow: see _raise.
             self.is_cancelled = True
+            self._cancel_args = hosted.cancel_args
 
-    def _finish(self) -> T:
-        write_back(self._context, self._base)
+    def _raise(self) -> NoReturn:
+        """Raise what the function did, or that the task was cancelled meanwhile."""
         exception, self._exception = self._exception, None
         try:
-            if self.is_cancelled and not isinstance(
-                exception, (CancelledError, KeyboardInterrupt, SystemExit)
+            if exception is None or (
+                self.is_cancelled
+                and not isinstance(
+                    exception, (CancelledError, KeyboardInterrupt, SystemExit)
+                )
             ):
                 raise CancelledError(*self._cancel_args) from exception
-            if exception is not None:
-                raise exception
+            raise exception
         finally:
             del exception  # no cycle through this frame
-        return self._result
 
     def deliver(self) -> None:
         """Wake the task; in a callback of the loop."""
@@ -249,9 +260,8 @@ class BlockingCall(Generic[T]):
             self._deliver_late()
 
     def _deliver_late(self) -> None:
-        request, self.request = self.request, None
-        if request is not None:
-            request.adopt(self._loop)
+        if self.hosted is not None and self.hosted.claim():
+            self.hosted.adopt(self._loop)
         elif self.is_done:
             exception, self._exception = self._exception, None
             report_late(self, exception, self._loop)

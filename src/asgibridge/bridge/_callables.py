@@ -4,7 +4,7 @@ import asyncio
 import inspect
 from collections.abc import Callable
 from types import FunctionType
-from typing import Final
+from typing import Any, Final
 
 from ..errors import NotAsyncError, NotSyncError
 from ..executors import name_of
@@ -75,3 +75,25 @@ def check_may_be_async(fn: object) -> None:
             f"generator function: wrap an async function that consumes it"
         )
         raise NotAsyncError(msg)
+
+
+def applied(
+    fn: Any,  # noqa: ANN401  # anything at all, which is what is checked
+    check: Callable[[object], None],
+    wrap: Callable[[Any], Any],
+) -> Any:  # noqa: ANN401  # the overloads of the callers say it
+    """Check and wrap *fn*, or return a decorator that does, if it is None.
+
+    A classmethod or staticmethod stays one, around the wrapped function.
+    """
+    if fn is None:
+
+        def decorate(fn: Any) -> Any:  # noqa: ANN401  # see above
+            return applied(fn, check, wrap)
+
+        return decorate
+    if isinstance(fn, (classmethod, staticmethod)):
+        descriptor: Any = fn  # pyright: ignore[reportUnknownVariableType]  # of what
+        return type(descriptor)(applied(descriptor.__func__, check, wrap))
+    check(fn)
+    return wrap(fn)

@@ -45,12 +45,13 @@ class HostedCall(Generic[T]):
         "_frame",
         "_handling",
         "_interrupted",
+        "_is_claimed",
         "_kwargs",
         "_result",
         "_stopped_looks",
+        "cancel_args",
         "host",
         "is_done",
-        "was_cancelled",
     )
 
     def __init__(
@@ -78,7 +79,10 @@ class HostedCall(Generic[T]):
         # The task that runs the coroutine, once it does.
         self.host: asyncio.Task[Any] | None = None
         self.is_done = False
-        self.was_cancelled = False
+        self._is_claimed = False
+        # What the coroutine raised CancelledError with because the task was
+        # cancelled, and not for reasons of its own.
+        self.cancel_args: tuple[Any, ...] | None = None
 
     def __str__(self) -> str:
         return name_of(self._fn)
@@ -88,7 +92,7 @@ class HostedCall(Generic[T]):
     def wait(self) -> T:
         """Have the coroutine run, serve this thread meanwhile, return its result."""
         call = self._call
-        call.request = call.waits_in = self
+        call.hosted = self
         try:
             try:
                 call.mailbox.post(call)
@@ -96,7 +100,7 @@ class HostedCall(Generic[T]):
                 raise self._stopped() from exc
             self._serve_thread()
         finally:
-            call.waits_in = None
+            call.hosted = None
             self._frame.close()
         if self._changes is not None:
             write_back(*self._changes)
@@ -148,6 +152,11 @@ class HostedCall(Generic[T]):
 
     # -- on the loop's thread --
 
+    def claim(self) -> bool:
+        """Whether this is for the asker to run: only the first one is told so."""
+        was_claimed, self._is_claimed = self._is_claimed, True
+        return not was_claimed
+
     def serve(self, base: Context) -> Generator[Any, None, Context]:
         """Run the coroutine, in the parked task.
 
@@ -190,7 +199,7 @@ class HostedCall(Generic[T]):
             if self._interrupted:
                 host.uncancel()  # it was us
             elif host.cancelling():
-                self.was_cancelled = True
+                self.cancel_args = exception.args
 
     def refuse(self, exception: BaseException) -> None:
         """Answer with *exception* instead of running the coroutine."""
@@ -220,6 +229,5 @@ class HostedCall(Generic[T]):
             self._end()
 
     def _end(self) -> None:
-        self._args, self._kwargs = (), {}
         self.is_done = True
         self._frame.executor.wake(self)

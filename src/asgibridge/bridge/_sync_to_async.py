@@ -23,13 +23,13 @@ class SyncToAsync:
     """Makes async functions of blocking ones, all with the same options."""
 
     _engine: Engine
-    _route: Route
-    _may_abandon: bool
+    route: Route
+    _may_abandon: bool = False
 
     def wrap(self, fn: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
         """Return an async function that runs *fn* where the route says."""
         engine, may_abandon = self._engine, self._may_abandon
-        send = self._route.send
+        send = self.route.send
 
         async def call(*args: P.args, **kwargs: P.kwargs) -> T:
             loop = get_running_loop()

@@ -77,7 +77,13 @@ class EventFdWaker:
     ) -> "EventFdWaker":
         """Watch a new eventfd on *loop*, which runs on this thread."""
         waker = cls(weakref.ref(loop), function)
-        loop.add_reader(waker._fd, waker._read)
+        fd = waker._fd
+
+        def read() -> None:
+            os.eventfd_read(fd)
+            function()
+
+        loop.add_reader(fd, read)
         # A suspended asynchronous generator is the only thing that every loop
         # promises to end while it can still remove a reader.
         waker._keeper = keeper = _call_at_shutdown(waker._close_here)
@@ -107,10 +113,6 @@ class EventFdWaker:
                 loop.call_soon_threadsafe(self._close_here)
                 return
         self._close_fd()
-
-    def _read(self) -> None:
-        os.eventfd_read(self._fd)
-        self._function()
 
     def _close_here(self) -> None:
         loop = self._loop()
