@@ -7,10 +7,13 @@ from typing import Any, final
 import attrs
 
 from ..executors import forget_after_fork
-from ..loops import MailboxRegistry
-from ..types import BlockingExecutor, LoopRunner, Observer
+from ..loops import MailboxRegistry, RecyclableLoop
+from ..types import BlockingExecutor, LoopRunner
+from ._call import BlockingCall
+from ._observation import Observation
 from ._places import Frame, Place
 from ._threads import ThreadLocals
+from ._watch import Watch
 
 __all__ = ("Engine",)
 
@@ -27,12 +30,14 @@ class Engine:
     thread_sensitive: BlockingExecutor
     workers: BlockingExecutor
     runner: LoopRunner
-    observers: tuple[Observer, ...]
+    observation: Observation
     # How long a call may wait behind another before that is reported, seconds.
     stuck_after: float
     name: str
     # The innermost place that the current code is inside of.
     affinity: ContextVar[Place | None] = attrs.field(init=False)
+    # Tells two contexts apart: set in one, looked for in the other.
+    probe: ContextVar[object] = attrs.field(init=False)
     # The runner of the enclosing AsyncSingleThreadContext.
     own_runner: ContextVar[LoopRunner | None] = attrs.field(init=False)
     threads: ThreadLocals = attrs.field(init=False)
@@ -55,10 +60,24 @@ class Engine:
         """
         self.affinity = ContextVar(f"{self.name}.affinity", default=None)
         self.own_runner = ContextVar(f"{self.name}.runner", default=None)
+        self.probe = ContextVar(f"{self.name}.probe", default=None)
         self.threads = ThreadLocals()
         self.mailboxes = MailboxRegistry()
         self.homes = {}
         self._tasks = set()
+
+    def watch(self, call: BlockingCall[Any]) -> None:
+        """Look after *call* and others of its loop from now on.
+
+        Not on a loop that is only there for one call, unless something is in
+        the way: there a timer would cost more than the call.
+        """
+        loop = call.mailbox.loop()
+        if loop is None or (
+            isinstance(loop, RecyclableLoop) and call.place.current is None
+        ):
+            return
+        Watch(self, call.mailbox, loop)
 
     def keep(self, task: asyncio.Task[Any]) -> None:
         """Keep *task* alive until it is done."""

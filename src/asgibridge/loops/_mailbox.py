@@ -1,6 +1,5 @@
 """Telling an event loop, from other threads, that something is finished."""
 
-import asyncio
 import sys
 import weakref
 from asyncio import AbstractEventLoop
@@ -35,7 +34,7 @@ class Mailbox:
         """Open a mailbox for *loop*, which runs on the current thread."""
         self.loop = weakref.ref(loop)
         # Free for use by those who look after waiting calls of this loop.
-        self.watch: asyncio.TimerHandle | None = None
+        self.watch: object = None
         self._letters: deque[Letter] = deque()
         self._armed = False
         self._waker: Waker

@@ -15,6 +15,9 @@ T = TypeVar("T")
 
 def retire(loop: AbstractEventLoop) -> None:
     """End a loop as `asyncio.run` does: tasks, generators, executor, close."""
+    # A call that was interrupted may have left a callback that stops the loop.
+    loop.call_soon(loop.stop)
+    loop.run_forever()
     try:
         _cancel_tasks(loop)
         loop.run_until_complete(loop.shutdown_asyncgens())
