@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import Context, copy_context
@@ -14,26 +15,40 @@ __all__ = ("CLAUSES",)
 
 
 def second_call_needed_by_first(subject: Subject) -> None:
-    """A thread-sensitive call that the one before it waits for is run."""
+    """A thread-sensitive call that the one before it waits for is run, or reported."""
+    reports: list[str] = []
 
-    async def main() -> str:
+    async def main(subject: Subject) -> str:
         inside, done = asyncio.Event(), asyncio.Event()
+        loop = asyncio.get_running_loop()
+        told.append(lambda: loop.call_soon_threadsafe(done.set))
 
         async def wait_for_second() -> str:
             inside.set()
             await done.wait()
             return "first"
 
+        async def second() -> None:
+            with suppress(RuntimeError):  # a diagnosis will do
+                await subject.sync_to_async(str)()
+            done.set()
+
         first = asyncio.create_task(
             subject.sync_to_async(subject.async_to_sync(wait_for_second))()
         )
         await inside.wait()
-        with suppress(RuntimeError):  # a diagnosis will do
-            await subject.sync_to_async(str)()
-        done.set()
+        await asyncio.create_task(second())
         return str(await first)
 
-    assert run(main) == "first"
+    told: list[Callable[[], object]] = []
+
+    def stuck(text: str) -> None:
+        reports.append(text)
+        told[0]()
+
+    with subject.configured(Options(stuck=stuck, stuck_after=0.02)) as watched:
+        assert run(lambda: main(watched)) == "first"
+    assert all("wait_for_second" in report for report in reports), reports
 
 
 def certain_deadlock_is_an_error(subject: Subject) -> None:
@@ -202,7 +217,7 @@ def tasks_sharing_a_context(subject: Subject) -> None:
             loop.create_task(subject.sync_to_async(str)(n), context=context)
             for n in range(5)
         ]
-        return await asyncio.gather(*tasks, return_exceptions=True)
+        return list(await asyncio.gather(*tasks, return_exceptions=True))
 
     assert run(main) == ["0", "1", "2", "3", "4"]
 

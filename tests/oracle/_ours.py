@@ -16,7 +16,7 @@ from asgibridge.executors import (
     WorkerPool,
 )
 from asgibridge.types import BlockingExecutor, CallerExecutor, Crossing, LoopRunner
-from tests.oracle._model import AsyncCallable, NotOfferedError, Options, Report, Subject
+from tests.oracle._model import AsyncCallable, Options, Report, Subject
 
 __all__ = ("OurSubject", "make_bridge", "open_ours")
 
@@ -41,13 +41,11 @@ class OurSubject:
         context: Context | None = None,
         abandon_on_cancel: bool = False,
     ) -> AsyncCallable:
-        if context is not None:
-            msg = "asgibridge has no explicit context"
-            raise NotOfferedError(msg)
         return self.bridge.sync_to_async(
             fn,
             thread_sensitive=thread_sensitive,
             executor=executor,
+            context=context,
             abandon_on_cancel=abandon_on_cancel,
         )
 
@@ -97,14 +95,12 @@ def make_bridge(options: Options) -> Bridge:
     workers = None
     if options.pool_threads is not None:
         workers = WorkerPool(max_workers=options.pool_threads)
-    if options.lending:
-        msg = "asgibridge has no mode in the caller's own Context"
-        raise NotOfferedError(msg)
     observers = [] if options.stuck is None else [_StuckObserver(options.stuck)]
     return Bridge(
         thread_sensitive=sensitive,
         workers=workers,
         runner=_runner(options),
+        context="share" if options.lending else "copy",
         observers=observers,
         stuck_after=options.stuck_after or 10.0,
     )

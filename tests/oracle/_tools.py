@@ -3,7 +3,8 @@
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar, final
+from contextvars import Context
+from typing import Any, TypeVar, TypeVarTuple, final
 
 __all__ = (
     "PATIENCE",
@@ -16,6 +17,7 @@ __all__ = (
 )
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 PATIENCE = 5.0
 """Seconds after which something counts as never; nothing that works waits so."""
@@ -72,7 +74,12 @@ class AdvancedLoop(asyncio.SelectorEventLoop):
         """Put the clock forward."""
         self._ahead += seconds
 
-    def call_soon(self, callback: Any, *args: Any, context: Any = None) -> Any:  # noqa: ANN401 - hands everything on
+    def call_soon(
+        self,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> asyncio.Handle:
         """Count and schedule."""
         self.scheduled += 1
         return super().call_soon(callback, *args, context=context)

@@ -5,7 +5,7 @@ to come out; both write a log of the same form.  Every operation has one outcome
 whatever the threads do: races are run into on purpose, but not judged.
 """
 
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 import attrs
 from hypothesis import strategies as st
@@ -157,6 +157,8 @@ AsyncOp: TypeAlias = (
 SyncBody: TypeAlias = tuple[SyncOp, ...]
 AsyncBody: TypeAlias = tuple[AsyncOp, ...]
 
+T = TypeVar("T")
+
 _variables = st.integers(0, VARIABLES - 1)
 _values = st.integers(1, 99)
 _sets = st.builds(Set, _variables, _values)
@@ -176,35 +178,49 @@ def async_bodies(depth: int) -> SearchStrategy[AsyncBody]:
 
 
 def _sync_bodies(depth: int) -> SearchStrategy[SyncBody]:
-    ops: list[SearchStrategy[SyncOp]] = [_sets, _reads, _raises]
-    if depth:
-        inner, flowing = sync_bodies(depth - 1), async_bodies(depth - 1)
-        crossing = st.builds(ToAsync, flowing, st.booleans())
-        # As many crossings as all the rest: they are what it is about.
-        ops += [crossing] * 3
-        ops += [st.builds(With, _variables, _values, inner), st.builds(Catch, inner)]
-    return st.lists(st.one_of(ops), max_size=3).map(tuple)
+    leaves: SearchStrategy[SyncOp] = st.one_of(_sets, _reads, _raises)
+    if not depth:
+        return _bodies(leaves)
+    inner, flowing = sync_bodies(depth - 1), async_bodies(depth - 1)
+    crossings: SearchStrategy[SyncOp] = st.builds(ToAsync, flowing, st.booleans())
+    blocks: SearchStrategy[SyncOp] = st.one_of(
+        st.builds(With, _variables, _values, inner), st.builds(Catch, inner)
+    )
+    return _bodies(_weighted(leaves, crossings, blocks))
 
 
 def _async_bodies(depth: int) -> SearchStrategy[AsyncBody]:
-    ops: list[SearchStrategy[AsyncOp]] = [
+    leaves: SearchStrategy[AsyncOp] = st.one_of(
         _sets,
         _reads,
         _raises,
         st.just(CancelOneself()),
         st.builds(TimeOut, st.booleans()),
         st.just(Withdraw()),
-    ]
-    if depth:
-        inner, blocking = async_bodies(depth - 1), sync_bodies(depth - 1)
-        branches = st.lists(inner, min_size=1, max_size=3).map(tuple)
-        ops += [st.builds(ToSync, blocking, st.booleans())] * 4
-        ops += [
-            st.builds(With, _variables, _values, inner),
-            st.builds(Catch, inner),
-            st.builds(Gather, branches),
-            st.builds(Spawn, inner),
-            st.builds(Background, inner),
-            st.builds(Scope, inner),
-        ]
-    return st.lists(st.one_of(ops), max_size=3).map(tuple)
+    )
+    if not depth:
+        return _bodies(leaves)
+    inner, blocking = async_bodies(depth - 1), sync_bodies(depth - 1)
+    branches = st.lists(inner, min_size=2, max_size=3).map(tuple)
+    crossings: SearchStrategy[AsyncOp] = st.builds(ToSync, blocking, st.booleans())
+    blocks: SearchStrategy[AsyncOp] = st.one_of(
+        st.builds(With, _variables, _values, inner),
+        st.builds(Catch, inner),
+        st.builds(Gather, branches),
+        st.builds(Spawn, inner),
+        st.builds(Background, inner),
+        st.builds(Scope, inner),
+    )
+    return _bodies(_weighted(leaves, crossings, blocks))
+
+
+def _weighted(
+    leaves: SearchStrategy[T], crossings: SearchStrategy[T], blocks: SearchStrategy[T]
+) -> SearchStrategy[T]:
+    """Choose among sorts first: there are more sorts of leaves than of crossings."""
+    sorts = [leaves, leaves, crossings, crossings, crossings, blocks, blocks]
+    return st.integers(0, len(sorts) - 1).flatmap(lambda number: sorts[number])
+
+
+def _bodies(ops: SearchStrategy[T]) -> SearchStrategy[tuple[T, ...]]:
+    return st.lists(ops, min_size=1, max_size=4).map(tuple)

@@ -177,7 +177,7 @@ class Crossings(RuleBasedStateMachine):
 
 def test_random_trees() -> None:
     """Every step of every run agrees with the model."""
-    run_state_machine_as_test(  # type: ignore[no-untyped-call] # hypothesis has no annotation
+    run_state_machine_as_test(
         Crossings,
         settings=settings(
             max_examples=_EXAMPLES,
