@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol, final
 
 import attrs
 
 from ..errors import ExecutorClosedError
-from ..executors import CurrentThreadExecutor
+from ..executors import CurrentThreadExecutor, Inbox
 from ..types import BlockingExecutor, LoopRunner, Runnable
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ class Frame:
     is_final = True
     current = None  # it waits for work, so nothing is in the way
 
-    def __init__(self, inbox: SimpleQueue[Runnable], parent: Place | None) -> None:
+    def __init__(self, inbox: Inbox, parent: Place | None) -> None:
         self.executor = CurrentThreadExecutor(inbox)
         self.parent = parent
         self.post = self.executor.post

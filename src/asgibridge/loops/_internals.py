@@ -8,18 +8,23 @@ import asyncio
 import gc
 import sys
 from asyncio import AbstractEventLoop
+from collections import deque
 from collections.abc import Callable
 from contextvars import Context, ContextVar
+from threading import get_ident
 from typing import Any, Final
 from weakref import getweakrefcount
 
 __all__ = (
     "context_unchanged",
+    "disown",
     "drop_cancelled_timers",
     "fingerprint",
     "references",
     "running_loop_or_none",
     "set_running_loop",
+    "signals_of",
+    "turn",
     "waiter_of",
 )
 
@@ -125,3 +130,44 @@ def fingerprint(loop: AbstractEventLoop) -> tuple[object, ...] | None:
         )
     except KeyError:
         return None
+
+
+def disown(loop: AbstractEventLoop) -> None:
+    """Keep a loop from closing itself when it is forgotten."""
+    vars(loop)["_closed"] = True
+
+
+def signals_of(loop: AbstractEventLoop) -> list[int]:
+    """List the signals that *loop* handles, as far as it tells."""
+    return list(getattr(loop, "_signal_handlers", ()))
+
+
+def turn(loop: AbstractEventLoop, rounds: int) -> None:
+    """Run what is ready on a loop, as its own iteration would, without polling.
+
+    The loop must be idle, on no thread.  Nothing is polled or timed, so this is
+    only for what leads to a quick end.
+
+    Args:
+        loop: A selector loop of the standard library.
+        rounds: How often what became ready meanwhile is run too.
+    """
+    private: Any = loop
+    ready: deque[Any] = private._ready  # noqa: SLF001  # what this module is for
+    firstiter = private._asyncgen_firstiter_hook  # noqa: SLF001  # as above
+    finalizer = private._asyncgen_finalizer_hook  # noqa: SLF001  # as above
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(firstiter, finalizer)
+    private._thread_id = get_ident()  # noqa: SLF001  # as above
+    set_running_loop(loop)
+    try:
+        while ready and rounds:
+            rounds -= 1
+            for _ in range(len(ready)):
+                handle = ready.popleft()
+                if not handle.cancelled():
+                    handle._run()  # noqa: SLF001  # as above
+    finally:
+        set_running_loop(None)
+        private._thread_id = None  # noqa: SLF001  # as above
+        sys.set_asyncgen_hooks(*hooks)

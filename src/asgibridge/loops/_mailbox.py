@@ -7,7 +7,7 @@ from collections import deque
 from typing import Protocol, final
 
 from ._recycling import RecyclableLoop
-from ._wakers import HAS_EVENTFD, EventFdWaker, ThreadsafeWaker, Waker
+from ._wakers import HAS_EVENTFD, DrivenWaker, EventFdWaker, ThreadsafeWaker, Waker
 
 __all__ = ("Letter", "Mailbox", "MailboxRegistry")
 
@@ -42,6 +42,8 @@ class Mailbox:
             self._waker = EventFdWaker.on_running_loop(loop, self.drain)
         else:
             self._waker = ThreadsafeWaker(self.loop, self.drain)
+        if isinstance(loop, RecyclableLoop):
+            self._waker = DrivenWaker(weakref.ref(loop), self.drain, self._waker)
 
     def close(self) -> None:
         """Give back what the loop and the system hold for the mailbox."""
