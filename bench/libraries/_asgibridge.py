@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from asgibridge import Bridge
-from asgibridge.executors import PerCallLoopRunner
+from asgibridge.executors import InThreadLoopRunner, PerCallLoopRunner
 
 from .._hosts import AsyncioHost
 from .._model import Setting
@@ -23,9 +23,7 @@ def _helper(setting: Setting) -> Iterator[ContextToolkit]:
 
 @contextmanager
 def _in_thread(setting: Setting) -> Iterator[ContextToolkit]:
-    runner = PerCallLoopRunner(
-        loop_factory=_loop_factory(setting), in_caller_thread=True
-    )
+    runner = InThreadLoopRunner(loop_factory=_loop_factory(setting))
     with runner, Bridge(runner=runner) as bridge:
         yield bridge
 

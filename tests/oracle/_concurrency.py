@@ -135,8 +135,8 @@ def waiting_costs_memory_only(subject: Subject) -> None:
             used = tracemalloc.get_traced_memory()[0]
         finally:
             tracemalloc.stop()
-        assert threading.active_count() == threads
-        assert _descriptors() == files
+        assert threading.active_count() <= threads
+        assert _descriptors() <= files
         gate.open()
         await asyncio.gather(first, *others)
         assert used / waiting < 10_000, used / waiting

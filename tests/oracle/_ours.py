@@ -11,6 +11,7 @@ import attrs
 from asgibridge import Bridge
 from asgibridge.executors import (
     CurrentThreadExecutor,
+    InThreadLoopRunner,
     PerCallLoopRunner,
     ThreadSensitivePool,
     WorkerPool,
@@ -108,9 +109,7 @@ def make_bridge(options: Options) -> Bridge:
 
 def _runner(options: Options) -> LoopRunner | None:
     if options.in_thread:
-        return PerCallLoopRunner(
-            loop_factory=options.loop_factory, in_caller_thread=True
-        )
+        return InThreadLoopRunner(loop_factory=options.loop_factory)
     if options.loop_factory is not None:
         return PerCallLoopRunner(loop_factory=options.loop_factory)
     return None

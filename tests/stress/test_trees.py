@@ -10,7 +10,7 @@ import os
 import threading
 from contextvars import Context, copy_context
 from queue import SimpleQueue
-from typing import Any, Final
+from typing import Any, Final, TypeAlias, get_args
 
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
@@ -23,6 +23,8 @@ from hypothesis.stateful import (
 )
 
 from asgibridge import Bridge
+from asgibridge.bridge import ContextMode
+from asgibridge.executors import InThreadLoopRunner, PerCallLoopRunner
 from tests.stress._interpreter import STRESS_VARIABLES, Interpreter
 from tests.stress._logs import Log, difference
 from tests.stress._model import Model, Place
@@ -40,6 +42,9 @@ _MOST_THREADS: Final = 60
 _NAME: Final = "stress-bridge"
 
 
+_MakeRunner: TypeAlias = type[PerCallLoopRunner] | type[InThreadLoopRunner]
+
+
 class Crossings(RuleBasedStateMachine):
     """One bridge, one loop, one context; and programs of all sorts on them."""
 
@@ -54,10 +59,11 @@ class Crossings(RuleBasedStateMachine):
         self.runner.get_loop().set_exception_handler(
             lambda _loop, context: self.unexpected.append(context)
         )
-        self._open()
+        self._open(PerCallLoopRunner, "copy")
 
-    def _open(self) -> None:
-        self.bridge = Bridge(name=_NAME)
+    def _open(self, make_runner: _MakeRunner, context: ContextMode) -> None:
+        self.bridge_runner = make_runner(name=f"{_NAME}-loop")
+        self.bridge = Bridge(name=_NAME, runner=self.bridge_runner, context=context)
         self.shared = object()
         self.model = Model(self.shared)
         self.interpreter = Interpreter(self.bridge)
@@ -123,11 +129,14 @@ class Crossings(RuleBasedStateMachine):
         place.is_alive = False
 
     @precondition(lambda self: not self.scopes)
-    @rule()
-    def replace_bridge(self) -> None:
-        """Close the bridge and go on with another."""
+    @rule(
+        make_runner=st.sampled_from([PerCallLoopRunner, InThreadLoopRunner]),
+        context=st.sampled_from(get_args(ContextMode)),
+    )
+    def replace_bridge(self, make_runner: _MakeRunner, context: ContextMode) -> None:
+        """Close the bridge and go on with another, configured otherwise."""
         self._close()
-        self._open()
+        self._open(make_runner, context)
 
     # -- what always holds --
 
@@ -169,6 +178,7 @@ class Crossings(RuleBasedStateMachine):
 
     def _close(self) -> None:
         self.bridge.close()
+        self.bridge_runner.close()
         assert not self._own_threads()
 
     def _own_threads(self) -> list[threading.Thread]:
