@@ -6,7 +6,6 @@ object, and what to do about it.
 """
 
 __all__ = (
-    "NotExhaustedError",
     "ASGIViolationError",
     "AddressError",
     "AlreadyEnteredError",
@@ -32,6 +31,7 @@ __all__ = (
     "NotAnApplicationError",
     "NotAsyncError",
     "NotEnteredError",
+    "NotExhaustedError",
     "NotSyncError",
     "NothingPendingError",
     "OptionError",
