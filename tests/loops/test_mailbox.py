@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 from asgibridge.loops import Mailbox, MailboxRegistry, RecyclableLoop, _mailbox, retire
-from asgibridge.loops._wakers import EventFdWaker, ThreadsafeWaker
+from asgibridge.loops._wakers import HAS_EVENTFD, EventFdWaker, ThreadsafeWaker
 from tests.staging import PATIENCE, in_thread, run, settled
 
 
@@ -46,7 +46,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> type
     if request.param == "threadsafe":
         monkeypatch.setattr(_mailbox, "HAS_EVENTFD", False)
         return ThreadsafeWaker
-    if not _mailbox.HAS_EVENTFD:
+    if not HAS_EVENTFD:
         pytest.skip("this system has no eventfd")
     return EventFdWaker
 

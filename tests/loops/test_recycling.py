@@ -172,7 +172,9 @@ def leave_weak_reference(loop: RecyclableLoop) -> object:
 
 def leave_a_cache_entry(loop: RecyclableLoop) -> object:
     """Keep something by loop."""
-    return weakref.WeakKeyDictionary[AbstractEventLoop, int]({loop: 1})
+    cache = weakref.WeakKeyDictionary[AbstractEventLoop, int]()
+    cache[loop] = 1
+    return cache
 
 
 @pytest.mark.parametrize(
@@ -315,9 +317,9 @@ def test_own_factory_makes_every_loop() -> None:
 )
 def test_where_loops_are_recycled(
     platform: str,
-    gil: bool | None,
-    recycles: bool,
-    monkeypatch: pytest.MonkeyPatch,  # noqa: FBT001  # a parameter
+    gil: bool | None,  # noqa: FBT001  # a parameter of the test
+    recycles: bool,  # noqa: FBT001  # a parameter of the test
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Not on Windows, and not without a GIL."""
     monkeypatch.setattr(sys, "platform", platform)

@@ -14,6 +14,10 @@ from tests.staging import in_thread, run, settled
 needs_eventfd = pytest.mark.skipif(not HAS_EVENTFD, reason="a feature of Linux")
 
 
+def nothing() -> None:
+    """Do nothing."""
+
+
 def is_open(fd: int) -> bool:
     """Whether the descriptor belongs to something."""
     try:
@@ -39,7 +43,7 @@ def test_threadsafe_waker_calls() -> None:
 def test_threadsafe_waker_of_a_loop_that_is_gone() -> None:
     """A loop that was collected was closed before."""
     loop = asyncio.new_event_loop()
-    waker = ThreadsafeWaker(weakref.ref(loop), int)
+    waker = ThreadsafeWaker(weakref.ref(loop), nothing)
     loop.close()
     with pytest.raises(RuntimeError, match="Event loop is closed"):
         waker.wake()
@@ -75,7 +79,7 @@ def test_the_end_of_the_loop_closes_the_descriptor() -> None:
 
     async def main() -> int:
         loop = asyncio.get_running_loop()
-        waker = EventFdWaker.on_running_loop(loop, int)
+        waker = EventFdWaker.on_running_loop(loop, nothing)
         assert is_open(waker._fd)
         return waker._fd
 
@@ -115,7 +119,7 @@ def test_close_after_the_loop() -> None:
     loop = asyncio.new_event_loop()
 
     async def main() -> EventFdWaker:
-        return EventFdWaker.on_running_loop(loop, int)
+        return EventFdWaker.on_running_loop(loop, nothing)
 
     waker = loop.run_until_complete(main())
     fd = waker._fd
@@ -134,7 +138,7 @@ def test_close_after_the_loop_was_collected() -> None:
     loop = asyncio.new_event_loop()
 
     async def main() -> EventFdWaker:
-        return EventFdWaker.on_running_loop(loop, int)
+        return EventFdWaker.on_running_loop(asyncio.get_running_loop(), nothing)
 
     waker = loop.run_until_complete(main())
     fd = waker._fd
@@ -153,7 +157,7 @@ def test_a_forgotten_waker_does_not_trouble_the_loop() -> None:
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        waker = EventFdWaker.on_running_loop(loop, int)
+        waker = EventFdWaker.on_running_loop(loop, nothing)
         waker.close()
         await settled()
         assert waker._keeper is None
