@@ -6,19 +6,34 @@ object, and what to do about it.
 """
 
 __all__ = (
+    "AddressError",
     "AlreadyEnteredError",
+    "ApplicationExitError",
+    "ApplicationLoadError",
+    "ApplicationTimeoutError",
+    "BodyTooLargeError",
     "BridgeClosedError",
     "BridgeError",
+    "ClientDisconnectedError",
+    "ContentLengthError",
     "DeadlockError",
     "ExecutorClosedError",
     "ExecutorDroppedCallError",
+    "IncompleteResponseError",
+    "LifespanFailedError",
     "LoopStoppedError",
+    "NotAnApplicationError",
     "NotAsyncError",
     "NotEnteredError",
     "NotSyncError",
     "OptionError",
+    "RequestRefusedError",
     "RunningLoopError",
+    "UnsupportedScopeError",
     "WrongThreadError",
+    "WsgiBodyTypeError",
+    "WsgiHeaderError",
+    "WsgiProtocolError",
 )
 
 
@@ -72,3 +87,82 @@ class AlreadyEnteredError(BridgeError, RuntimeError):
 
 class NotEnteredError(BridgeError, RuntimeError):
     """Raised when a context manager is left that was not entered."""
+
+
+# Adapters: one application interface as another.
+
+
+class ClientDisconnectedError(BridgeError, ConnectionResetError):
+    """Raised in an application that reads from or writes to a client that left."""
+
+
+class BodyTooLargeError(BridgeError, OSError):
+    """Raised in an application that reads a request body beyond the limit."""
+
+
+class RequestRefusedError(BridgeError, ValueError):
+    """Raised for a request that is answered with an error before it is run.
+
+    Attributes:
+        status: The HTTP status of the answer.
+    """
+
+    def __init__(self, status: int, reason: str) -> None:
+        """Make the error; *reason* is shown to the client."""
+        super().__init__(reason)
+        self.status = status
+
+
+class WsgiProtocolError(BridgeError, RuntimeError):
+    """Raised when a WSGI application does something in the wrong order."""
+
+
+class ContentLengthError(WsgiProtocolError):
+    """Raised when a response body is not as long as its Content-Length."""
+
+
+class WsgiHeaderError(BridgeError, ValueError):
+    """Raised for a status line or header field that must not be sent."""
+
+
+class WsgiBodyTypeError(BridgeError, TypeError):
+    """Raised when a WSGI application produces something other than bytes."""
+
+
+class UnsupportedScopeError(BridgeError, ValueError):
+    """Raised for an ASGI scope type that an adapter does not serve."""
+
+
+class ApplicationExitError(BridgeError, RuntimeError):
+    """Raised in place of an exception that would stop the event loop.
+
+    The original (`SystemExit`, `KeyboardInterrupt`, a cancellation raised by
+    the application itself) is its ``__cause__``.
+    """
+
+
+class ApplicationTimeoutError(BridgeError, TimeoutError):
+    """Raised when an ASGI application takes longer than it is allowed to."""
+
+
+class IncompleteResponseError(BridgeError, RuntimeError):
+    """Raised when an ASGI application ends without a complete response."""
+
+
+class LifespanFailedError(BridgeError, RuntimeError):
+    """Raised when an ASGI application reports that its startup failed."""
+
+
+# The command line.
+
+
+class ApplicationLoadError(BridgeError, ImportError):
+    """Raised when ``module:attribute`` cannot be imported or has no such name."""
+
+
+class NotAnApplicationError(BridgeError, TypeError):
+    """Raised for what is neither a WSGI nor an ASGI application."""
+
+
+class AddressError(BridgeError, OSError):
+    """Raised when a server cannot listen at the address it was given."""

@@ -3,13 +3,13 @@
 import sys
 from asyncio import AbstractEventLoop, CancelledError
 from collections.abc import Callable, Generator
-from contextvars import Context, copy_context
+from contextvars import Context, Token, copy_context
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..executors import name_of
 from ..loops import Mailbox, context_unchanged
 from ._cancellation import shielded
-from ._context import write_back
+from ._context import take_back, write_back
 from ._late import report_late
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class BlockingCall(Generic[T]):
         "_loop",
         "_may_abandon",
         "_ticket",
+        "_tokens",
         "_wakeup",
         "_wakeup_context",
         "can_host",
@@ -85,6 +86,8 @@ class BlockingCall(Generic[T]):
         # What the caller is handling: the function sees it, as a plain call would.
         self._handling = sys.exception()
         self._ticket = [True]
+        # Of variables that were set in the task before the function had ended.
+        self._tokens: list[Token[Any]] = []
         self._wakeup: Callable[[object], object] | None = None
         self._wakeup_context: Context
         self._cancel_args: tuple[Any, ...]
@@ -245,7 +248,7 @@ class BlockingCall(Generic[T]):
         if self.is_cancelled:
             hosted.refuse(CancelledError(*self._cancel_args))
             return
-        self._base = yield from hosted.serve(self._base)
+        self._base = yield from hosted.serve(self._base, self._tokens)
         if hosted.cancel_args is not None:
             # Not for the function to swallow.
             self.is_cancelled = True
@@ -254,6 +257,7 @@ class BlockingCall(Generic[T]):
     def _write_back(self) -> None:
         """Bring what the function set to the caller."""
         write_back(self._context, self._base)
+        take_back(self._tokens, self._context)
 
     def _put_cancellation_first(self) -> None:
         """Have the task raise CancelledError, whatever the function did."""

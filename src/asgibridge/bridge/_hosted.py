@@ -5,7 +5,7 @@ import sys
 from asyncio import AbstractEventLoop, CancelledError
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import suppress
-from contextvars import Context, copy_context
+from contextvars import Context, Token, copy_context
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, final
 
 from ..errors import LoopStoppedError
@@ -155,19 +155,23 @@ class HostedCall(Generic[T]):
         was_claimed, self._is_claimed = self._is_claimed, True
         return not was_claimed
 
-    def serve(self, base: Context) -> Generator[Any, None, Context]:
+    def serve(
+        self, base: Context, tokens: list[Token[Any]]
+    ) -> Generator[Any, None, Context]:
         """Run the coroutine, in the parked task.
 
         Args:
-            base: The context that the blocking function began with.
+            base: The context up to which the function's changes are known here.
+            tokens: Gets those of variables that are set here and may have to be
+                taken back when the function has ended.
 
         Returns:
-            The context up to which the function's changes are known here.
+            The new base.
         """
         self.host = host = asyncio.current_task()
         affinity = self._engine.affinity
         # The coroutine sees what the function has set so far.
-        write_back(self._context, base)
+        tokens += write_back(self._context, base)
         token = affinity.set(self.frame)
         before = copy_context()
         try:

@@ -62,6 +62,7 @@ class SensitiveRoute:
 
     def send(self, call: BlockingCall[Any], state: ThreadState, /) -> None:
         """Queue *call* there, or run it now where this very thread is meant."""
+        engine = self._engine
         while True:
             call.place = place = self.place()
             # A loop that runs inside of a blocking call, on that call's thread.
@@ -76,8 +77,11 @@ class SensitiveRoute:
                 # It ended while we looked: the next one, then.
             else:
                 break
-        if call.mailbox.watch is None:
-            self._engine.watch(call)
+        # Not on a loop that is there for one call only, unless something is in
+        # the way: there a timer would cost more than the call.
+        mailbox = call.mailbox
+        if mailbox.watch is None and not (mailbox.is_brief and place.current is None):
+            engine.watch(call)
 
     def place(self) -> Place:
         """Return the place where thread-sensitive code runs now."""

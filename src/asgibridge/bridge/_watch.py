@@ -31,7 +31,7 @@ class Watch:
     tasks wait for one, so that calls which do not wait cost nothing.
     """
 
-    __slots__ = ("_engine", "_mailbox", "_reported", "_seen", "_timer")
+    __slots__ = ("_engine", "_mailbox", "_reported", "_seen")
 
     def __init__(
         self, engine: "Engine", mailbox: Mailbox, loop: AbstractEventLoop
@@ -43,13 +43,14 @@ class Watch:
         self._seen: dict[BlockingCall[Any], float] = {}
         self._reported: set[BlockingCall[Any]] = set()
         mailbox.watch = self
-        self._timer = self._start(loop)
+        self._look_later(loop)
 
-    def _start(self, loop: AbstractEventLoop) -> asyncio.TimerHandle:
-        delay = min(LOOK_SECONDS, self._engine.stuck_after / 2)
-        return loop.call_later(delay, self._look, loop)
+    def _look_later(self, loop: AbstractEventLoop) -> None:
+        # The handle is not kept: it would keep the loop alive.
+        loop.call_later(min(LOOK_SECONDS, self._engine.stuck_after / 2), self._look)
 
-    def _look(self, loop: AbstractEventLoop) -> None:
+    def _look(self) -> None:
+        loop = asyncio.get_running_loop()
         now = monotonic()
         seen, self._seen = self._seen, {}
         waits = False
@@ -63,7 +64,7 @@ class Watch:
                 self._look_at(call, now - self._seen[call])
         self._reported &= self._seen.keys()
         if waits:
-            self._timer = self._start(loop)
+            self._look_later(loop)
         else:
             self._mailbox.watch = None
 

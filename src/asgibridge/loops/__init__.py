@@ -4,6 +4,8 @@ from ._internals import (
     context_unchanged as context_unchanged,
     running_loop_or_none as running_loop_or_none,
     set_running_loop as set_running_loop,
+    signals_of as signals_of,
+    turn as turn,
     waiter_of as waiter_of,
 )
 from ._mailbox import (
@@ -27,5 +29,7 @@ __all__ = (
     "retire",
     "running_loop_or_none",
     "set_running_loop",
+    "signals_of",
+    "turn",
     "waiter_of",
 )

@@ -1,0 +1,78 @@
+"""One request as the ASGI server sees it: a task on its loop."""
+
+import logging
+from typing import Final
+
+from ..errors import ApplicationExitError
+from ._asgi import Event, Send
+from ._inbox import Inbox
+from ._line import Line
+from ._outbox import Outbox
+from ._wsgi_work import WsgiWork
+
+__all__ = ("serve",)
+
+_logger: Final = logging.getLogger("asgibridge.adapters")
+
+
+async def serve(
+    work: WsgiWork, line: Line, inbox: Inbox, outbox: Outbox, send: Send
+) -> None:
+    """Send the response until the work is done; receive when it asks for it.
+
+    If `send` or `receive` fail, the work is told that the client left, and the
+    error is raised when it has ended.  If the task is cancelled it ends at once:
+    the work is told, and ends on its own.
+
+    Raises:
+        Exception: What the application raised.
+    """
+    ended = False
+    try:
+        try:
+            await _relay(line, inbox, outbox, send)
+        except Exception:
+            line.hang_up()
+            await _relay(line, inbox, outbox, _discard)
+            raise
+        ended = True
+    finally:
+        if not ended:
+            work.abandon()
+        await inbox.close()
+    _raise_error(work.take_error() or inbox.error)
+
+
+async def _relay(line: Line, inbox: Inbox, outbox: Outbox, send: Send) -> None:
+    events = outbox.events
+    while True:
+        while events:
+            event = events.popleft()
+            if event is None:
+                return
+            if not line.gone:
+                await send(event)
+            outbox.note_sent(event)
+        if inbox.has_work():
+            await inbox.work()
+            continue
+        if outbox.streaming or inbox.watched:
+            inbox.watch()
+        await line.sleep(lambda: events or inbox.has_work())
+
+
+async def _discard(_event: Event, /) -> None:
+    """Stand in for a `send` that has failed."""
+
+
+def _raise_error(error: BaseException | None) -> None:
+    try:
+        if error is None:
+            return
+        if isinstance(error, Exception):
+            raise error
+        # The loop would take these for its own: stop, or cancel the task.
+        msg = f"the WSGI application raised {type(error).__name__}: {error}"
+        raise ApplicationExitError(msg) from error
+    finally:
+        del error  # its traceback refers to this frame
