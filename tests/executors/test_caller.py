@@ -9,9 +9,16 @@ from threading import get_ident
 import pytest
 
 from asgibridge.errors import DeadlockError, ExecutorClosedError, WrongThreadError
-from asgibridge.executors import CurrentThreadExecutor, _caller
+from asgibridge.executors import CurrentThreadExecutor, Inbox, _caller
 from asgibridge.types import Runnable
 from tests.staging import PATIENCE, Gate, Step, in_thread
+
+
+def inbox_with(queue: SimpleQueue[Runnable]) -> Inbox:
+    """Return an inbox around an odd queue."""
+    inbox = Inbox()
+    inbox.queue = queue
+    return inbox
 
 
 def test_runs_calls_of_other_threads_while_it_waits() -> None:
@@ -59,7 +66,7 @@ def test_arguments_results_and_exceptions() -> None:
 
 def test_nested_waits() -> None:
     """What is submitted to an outer executor runs in the innermost wait."""
-    inbox: SimpleQueue[Runnable] = SimpleQueue()
+    inbox = Inbox()
     outer = CurrentThreadExecutor(inbox)
     outer_end, inner_end = Future[None](), Future[None]()
     seen: list[str] = []
@@ -102,7 +109,7 @@ class FastOther(SimpleQueue[Runnable]):
 
 def test_closing_while_another_thread_takes_the_work() -> None:
     """An inbox that is emptied between look and take ends the closing."""
-    executor = CurrentThreadExecutor(FastOther())
+    executor = CurrentThreadExecutor(inbox_with(FastOther()))
     step = Step()
     executor.post(step)
     executor.close()
@@ -124,9 +131,9 @@ class RacingInbox(SimpleQueue[Runnable]):
 
 def test_submitting_while_it_is_closed() -> None:
     """Work that the close has run all the same is a success."""
-    inbox = RacingInbox()
-    executor = CurrentThreadExecutor(inbox)
-    inbox.close = executor.close
+    queue = RacingInbox()
+    executor = CurrentThreadExecutor(inbox_with(queue))
+    queue.close = executor.close
     assert executor.submit(str, "done").result(0) == "done"
 
 
@@ -212,7 +219,7 @@ def test_futures_have_nothing_to_check(monkeypatch: pytest.MonkeyPatch) -> None:
     end = Future[None]()
     looks: list[int] = []
 
-    class Inbox(SimpleQueue[Runnable]):
+    class EmptyTwice(SimpleQueue[Runnable]):
         """Comes up empty twice; then the future gets done."""
 
         def get(self, block: bool = True, timeout: float | None = None) -> Runnable:  # noqa: FBT001, FBT002  # the queue's signature
@@ -223,7 +230,7 @@ def test_futures_have_nothing_to_check(monkeypatch: pytest.MonkeyPatch) -> None:
                 end.set_result(None)
             return super().get(block, timeout)
 
-    CurrentThreadExecutor(Inbox()).run_until_future(end)
+    CurrentThreadExecutor(inbox_with(EmptyTwice())).run_until_future(end)
     assert len(looks) == 2
 
 

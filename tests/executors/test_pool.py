@@ -72,9 +72,25 @@ def test_saturation_is_told() -> None:
     assert not pool.is_saturated
 
 
-def test_quick_work_wakes_one_guard(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While work is quick there is one worker and one that looks after it."""
+@pytest.fixture
+def standing(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Have guards wait to be woken; tells when one has looked for the first time."""
     monkeypatch.setattr(_pool, "STALL_SECONDS", PATIENCE)
+    looked = threading.Event()
+    look = WorkerPool.look
+
+    def look_and_tell(pool: WorkerPool, finished: int) -> int | None:
+        try:
+            return look(pool, finished)
+        finally:
+            looked.set()
+
+    monkeypatch.setattr(WorkerPool, "look", look_and_tell)
+    return looked
+
+
+def test_quick_work_wakes_one_guard(standing: threading.Event) -> None:
+    """While work is quick there is one worker and one that looks after it."""
     pool = WorkerPool(max_workers=8)
     gates = [Gate() for _ in range(4)]
     pool.submit(gates[0])
@@ -82,6 +98,7 @@ def test_quick_work_wakes_one_guard(monkeypatch: pytest.MonkeyPatch) -> None:
     for gate in gates[1:]:
         pool.submit(gate)
     assert len(pool._threads) == 2
+    assert standing.wait(PATIENCE)
     # The guard finds after a while that nothing was finished: all are needed.
     pool._threads[1].wake()
     for gate in gates:
@@ -92,9 +109,8 @@ def test_quick_work_wakes_one_guard(monkeypatch: pytest.MonkeyPatch) -> None:
     pool.close()
 
 
-def test_a_guard_leaves_progress_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_guard_leaves_progress_alone() -> None:
     """As long as something was finished since its last look, nobody is woken."""
-    del monkeypatch
     pool = WorkerPool(max_workers=8)
     pool._queue.append(Step())
     assert pool.look(-1) == 0
@@ -275,50 +291,36 @@ def test_a_pool_cannot_wait_for_itself() -> None:
 
 
 def test_closing_waits_for_threads_that_start_meanwhile(
-    monkeypatch: pytest.MonkeyPatch,
+    standing: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A guard that wakes more threads during the close does not leave one behind."""
-    monkeypatch.setattr(_pool, "STALL_SECONDS", PATIENCE)
     pool = WorkerPool(max_workers=3)
     gates = [Gate() for _ in range(3)]
     for gate in gates:
         pool.submit(gate)
     gates[0].wait_entered()
     first, guard = pool._threads
-    closed = threading.Event()
-    joined = threading.Event()
-    join = first.join
+    assert standing.wait(PATIENCE)
+    joining = threading.Event()
+    join = _pool._PoolThread.join
 
-    def close() -> None:
-        pool.close()
-        closed.set()
+    def join_and_tell(thread: _pool._PoolThread) -> None:
+        joining.set()
+        if thread is not first and thread is not guard:
+            gates[2].open()  # nobody else does
+        join(thread)
 
-    class FirstThread:
-        """Tells when it is being joined."""
-
-        ident = first.ident
-
-        def join(self) -> None:
-            joined.set()
-            join()
-
-    pool._threads[0] = FirstThread()  # type: ignore[call-overload]  # looks like one
-    closer = threading.Thread(target=close)
+    monkeypatch.setattr(_pool._PoolThread, "join", join_and_tell)
+    closer = threading.Thread(target=pool.close)
     closer.start()
-    assert joined.wait(PATIENCE)
+    assert joining.wait(PATIENCE)
     guard.wake()
-    gates[1].wait_entered()
     gates[2].wait_entered()
-    late = next(gate for gate in gates[1:] if gate.thread != guard.ident)
-    others = [gate for gate in gates if gate is not late]
-    for gate in others:
-        gate.open()
-    guard._thread.join(PATIENCE)
-    first._thread.join(PATIENCE)
-    assert not closed.wait(0.05), "a thread still works"
-    late.open()
+    gates[0].open()
+    gates[1].open()
     closer.join(PATIENCE)
-    assert closed.is_set()
+    assert gates[2].opened.is_set()
+    assert not any(thread.is_alive for thread in pool._threads)
 
 
 def test_forgetting_makes_it_new() -> None:
