@@ -170,11 +170,10 @@ class ThreadCache:
                 return
             lease.is_released = True
             worker = lease.worker
-            if worker is None:
-                if lease.backlog is not None and not lease.backlog:
-                    self._waiting.remove(lease)
-                return
-            self._pass_on(worker)
+            # Without one it has nothing to give back.  If it waits for one, its
+            # work is still run when its turn comes.
+            if worker is not None:
+                self._pass_on(worker)
 
     def _pass_on(self, worker: WorkerThread) -> None:
         """Give a thread that came back to whoever waits; the lock is held."""
