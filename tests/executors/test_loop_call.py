@@ -204,6 +204,22 @@ def test_a_loop_that_does_not_run(loop: asyncio.AbstractEventLoop) -> None:
     call.collect()
 
 
+def test_a_stopped_loop_ends_the_wait_once(loop: asyncio.AbstractEventLoop) -> None:
+    """There is nothing to cancel, and no second wait."""
+
+    def look(_: object) -> None:
+        call.check()
+        call.check()
+
+    call = call_of(forty_two(), look)
+    call.start(loop)
+    with pytest.raises(LoopStoppedError) as caught:
+        call.wait()
+    assert caught.value.__context__ is None
+    turn(loop)
+    call.collect()
+
+
 def test_a_closed_loop(loop: asyncio.AbstractEventLoop) -> None:
     """It never runs again."""
     call = call_of(forty_two())

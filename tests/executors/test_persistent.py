@@ -184,9 +184,47 @@ def test_a_loop_that_somebody_stops(
     # Retired by its thread, the loop cancels the task; or it is seen to stand.
     with pytest.raises((LoopStoppedError, asyncio.CancelledError)):
         run_with(runner, stop())
+    thread = runner._thread
+    assert thread is not None
+    thread.join(PATIENCE)
+    coro = loop_and_thread()
+    with pytest.raises(
+        ExecutorClosedError, match="the loop of runner 'asgibridge-persistent-loop' was"
+    ):
+        run_with(runner, coro)
+    assert coro.cr_frame is None
+    runner.close()
+
+
+def test_forgetting_makes_it_new(runner: PersistentLoopRunner) -> None:
+    """As in a forked child: another loop on another thread."""
+    first = run_with(runner, loop_and_thread())
     runner.close()
     runner.forget()
-    assert run_with(runner, loop_and_thread())
+    assert run_with(runner, loop_and_thread())[1] != first[0]
+
+
+def test_a_call_that_comes_behind_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A loop that takes a callback and then never runs it is noticed."""
+    monkeypatch.setattr(_caller, "CHECK_SECONDS", 0.001)
+
+    class DeafLoop(asyncio.SelectorEventLoop):
+        """Ends between accepting a callback and running it."""
+
+        def call_soon_threadsafe(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401  # the loop's
+            """Accept the callback of a call, and forget it."""
+            if len(args) == 2:
+                super().call_soon_threadsafe(self.stop)
+                return None
+            return super().call_soon_threadsafe(*args, **options)
+
+    coro = loop_and_thread()
+    with PersistentLoopRunner(loop_factory=DeafLoop) as runner:
+        with pytest.raises(LoopStoppedError, match="loop_and_thread cannot finish"):
+            run_with(runner, coro)
+        assert coro.cr_frame is None
 
 
 def test_a_loop_of_its_own_factory() -> None:
