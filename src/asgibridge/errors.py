@@ -12,12 +12,19 @@ __all__ = (
     "DeadlockError",
     "ExecutorClosedError",
     "ExecutorDroppedCallError",
+    "LeaseLostError",
+    "LifespanError",
     "LoopStoppedError",
+    "MessageIgnoredError",
+    "MessageTimeoutError",
     "NotAsyncError",
     "NotEnteredError",
     "NotSyncError",
     "OptionError",
+    "ReceiveError",
     "RunningLoopError",
+    "SourceError",
+    "WireFormatError",
     "WrongThreadError",
 )
 
@@ -72,3 +79,31 @@ class AlreadyEnteredError(BridgeError, RuntimeError):
 
 class NotEnteredError(BridgeError, RuntimeError):
     """Raised when a context manager is left that was not entered."""
+
+
+class LeaseLostError(BridgeError, RuntimeError):
+    """Raised for what only the owner of a conversation may do, and is no longer."""
+
+
+class LifespanError(BridgeError, RuntimeError):
+    """Raised when an application reports that it cannot start."""
+
+
+class MessageTimeoutError(BridgeError, TimeoutError):
+    """Raised when an application takes longer over a message than it may."""
+
+
+class MessageIgnoredError(BridgeError, RuntimeError):
+    """Raised when an application ends without asking for its first message."""
+
+
+class ReceiveError(BridgeError, RuntimeError):
+    """Raised when an application waits in two calls of ``receive()`` at once."""
+
+
+class SourceError(BridgeError, ConnectionError):
+    """Raised when a message source cannot be used as it is configured."""
+
+
+class WireFormatError(BridgeError, ValueError):
+    """Raised for outside data that is not a message."""
