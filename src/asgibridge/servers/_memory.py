@@ -125,7 +125,6 @@ class MemorySource:
         self._delayed.clear()
 
     def _retry(self, message: Message, delay: float) -> None:
-        message = attrs.evolve(message, delivery_count=message.delivery_count + 1)
         if delay <= 0:
             self.put_nowait(message)
             return

@@ -78,7 +78,11 @@ class Envelope(Protocol):
 
     @property
     def delivery_count(self) -> int:
-        """How often the source delivered it, this time included; from 1."""
+        """How often it was delivered, this time included; from 1.
+
+        Those that were settled with RETRY do not count, where the source can
+        tell: it is how often a process came to grief with it.
+        """
         ...
 
     @property
