@@ -8,6 +8,7 @@ __all__ = (
     "BlockingExecutor",
     "CallerExecutor",
     "ExecutorLease",
+    "Outcome",
     "Runnable",
     "SupportsLease",
     "SupportsPost",
@@ -76,15 +77,35 @@ class SupportsLease(Protocol):
         ...
 
 
-class CallerExecutor(BlockingExecutor, Protocol):
-    """Runs calls on a thread that is blocked in `run_until_future`.
+class Outcome(Runnable, Protocol):
+    """Something that a blocked thread waits for.
 
-    A loop runner is handed one for each call: the blocked caller's thread.
+    Whoever completes it sets ``is_done`` and then posts it to the waiting
+    thread, so that it is also a `Runnable`; its ``run`` does nothing.
     """
 
-    def run_until_future(self, future: Future[Any], /) -> None:
-        """Run submitted calls on this thread until *future* is done.
+    is_done: bool
 
-        Only for the thread that the executor belongs to.
-        """
+    def check(self) -> None:
+        """Raise if the outcome can no longer come; asked now and then."""
+        ...
+
+
+class CallerExecutor(BlockingExecutor, Protocol):
+    """Runs calls on a thread that is blocked in one of its waits.
+
+    A loop runner is handed one for each call: the blocked caller's thread.  The
+    waits are only for that thread; everything else is for any.
+    """
+
+    def post(self, work: Runnable, /) -> None:
+        """Schedule *work*; raise `ExecutorClosedError` after the last wait."""
+        ...
+
+    def run_until_future(self, future: Future[Any], /) -> None:
+        """Run submitted calls on this thread until *future* is done."""
+        ...
+
+    def run_until(self, outcome: Outcome, /) -> None:
+        """Run submitted calls on this thread until *outcome* is done."""
         ...

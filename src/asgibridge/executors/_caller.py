@@ -1,0 +1,149 @@
+"""Running calls on a thread that waits."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from queue import Empty, SimpleQueue
+from threading import get_ident
+from types import TracebackType
+from typing import Any, Final, ParamSpec, Self, TypeVar, final
+
+from ..errors import ExecutorClosedError, WrongThreadError
+from ..types import Outcome, Runnable
+from ._work import FutureWork
+
+__all__ = ("CurrentThreadExecutor",)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# How often a waiting thread looks whether what it waits for can still come.
+CHECK_SECONDS: Final = 0.5
+
+
+@final
+class _FutureDone:
+    """The outcome that is a future of the standard library."""
+
+    __slots__ = ("is_done",)
+
+    def __init__(self) -> None:
+        self.is_done = False
+
+    def run(self) -> None:
+        pass
+
+    def check(self) -> None:
+        pass
+
+
+@final
+class CurrentThreadExecutor:
+    """Runs calls on the thread that made it, while that thread waits.
+
+    The thread waits in `run_until_future`; every thread may `submit`.  What is
+    submitted between two waits runs in the next one, or in `close`.  Waits may
+    be nested: what is submitted to an outer one runs in the innermost.
+
+    Args:
+        inbox: Where executors of the same thread that are nested in one another
+            take their work from.  None makes a new one.
+    """
+
+    __slots__ = ("__weakref__", "_inbox", "is_closed", "thread")
+
+    def __init__(self, inbox: "SimpleQueue[Runnable] | None" = None) -> None:
+        self.thread: Final = get_ident()
+        self.is_closed = False
+        self._inbox: SimpleQueue[Runnable] = SimpleQueue() if inbox is None else inbox
+
+    def __repr__(self) -> str:
+        state = "closed" if self.is_closed else "open"
+        return f"<CurrentThreadExecutor of thread {self.thread}, {state}>"
+
+    def post(self, work: Runnable, /) -> None:
+        """Schedule *work*.
+
+        Raises:
+            ExecutorClosedError: If the executor is closed.  Work that comes while
+                it is being closed may be run all the same, so *work* must know
+                whether it has been.
+        """
+        # First the work, then the look: close() does it the other way round,
+        # so that either it finds the work or we see that it is closed.
+        self._inbox.put(work)
+        if self.is_closed:
+            msg = f"cannot run {work}: thread {self.thread} no longer waits for calls"
+            raise ExecutorClosedError(msg)
+
+    def submit(
+        self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Future[T]:
+        """Schedule a call and return the future of its result.
+
+        Waiting for that future on the executor's own thread, without a timeout,
+        raises `DeadlockError`.
+
+        Raises:
+            ExecutorClosedError: If the executor is closed.
+        """
+        work = FutureWork(fn, args, kwargs, thread=lambda: self.thread)
+        try:
+            self.post(work)
+        except ExecutorClosedError:
+            if work.future.cancel():
+                raise
+        return work.future
+
+    def run_until_future(self, future: Future[Any], /) -> None:
+        """Run submitted calls until *future* is done.
+
+        Raises:
+            WrongThreadError: On any thread but the executor's own.
+        """
+        outcome = _FutureDone()
+
+        def announce(_: Future[Any]) -> None:
+            outcome.is_done = True
+            self._inbox.put(outcome)
+
+        future.add_done_callback(announce)
+        self.run_until(outcome)
+
+    def run_until(self, outcome: Outcome) -> None:
+        """Run submitted calls until *outcome* is done.
+
+        Raises:
+            WrongThreadError: On any thread but the executor's own.
+        """
+        if get_ident() != self.thread:
+            msg = (
+                f"calls of thread {self.thread} cannot be run by thread "
+                f"{get_ident()}; wait on the thread that made the executor"
+            )
+            raise WrongThreadError(msg)
+        get = self._inbox.get
+        while not outcome.is_done:
+            try:
+                get(True, CHECK_SECONDS).run()
+            except Empty:
+                outcome.check()
+
+    def close(self) -> None:
+        """Run what was accepted, and accept nothing more."""
+        self.is_closed = True
+        while not self._inbox.empty():
+            try:
+                self._inbox.get_nowait().run()
+            except Empty:  # somebody else shares the inbox, and was faster
+                return
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,136 @@
+"""One coroutine that a blocked thread waits for."""
+
+import asyncio
+from asyncio import AbstractEventLoop
+from collections.abc import Coroutine
+from contextlib import suppress
+from contextvars import Context
+from typing import Any, Generic, TypeVar, final
+
+from ..errors import LoopStoppedError
+from ..types import CallerExecutor
+from ._work import name_of
+
+__all__ = ("LoopCall",)
+
+T = TypeVar("T")
+
+
+@final
+class LoopCall(Generic[T]):
+    """Carries a coroutine to a loop, and its outcome back to the caller.
+
+    The loop's thread calls `start`, `collect` and `announce`, in this order;
+    the caller's thread calls `wait`.
+    """
+
+    __slots__ = (
+        "_caller",
+        "_context",
+        "_coro",
+        "_exception",
+        "_loop",
+        "_name",
+        "_result",
+        "_stopped_looks",
+        "_task",
+        "is_done",
+    )
+
+    def __init__(
+        self, coro: Coroutine[Any, Any, T], context: Context, caller: CallerExecutor
+    ) -> None:
+        self.is_done = False
+        self._name = name_of(coro)
+        self._coro: Coroutine[Any, Any, T] | None = coro
+        self._context = context
+        self._caller = caller
+        self._loop: AbstractEventLoop | None = None
+        self._task: asyncio.Task[T] | None = None
+        self._exception: BaseException | None = None
+        self._result: T
+        self._stopped_looks = 0
+
+    def __str__(self) -> str:
+        return self._name
+
+    def start(self, loop: AbstractEventLoop) -> asyncio.Task[T]:
+        """Make the task on *loop*."""
+        self._loop = loop
+        coro, self._coro = self._coro, None
+        assert coro is not None  # noqa: S101  # started once
+        self._task = loop.create_task(coro, name=self._name, context=self._context)
+        return self._task
+
+    def collect(self, failure: BaseException | None = None) -> None:
+        """Take the outcome from the task and let go of it.
+
+        Args:
+            failure: What ended the loop before the task, if anything did.
+        """
+        task, self._task, self._loop = self._task, None, None
+        if self._coro is not None:
+            self._coro.close()  # the task was never made
+        if task is None or not task.done():
+            self._exception = failure
+            return
+        try:
+            self._result = task.result()
+        except BaseException as exc:  # noqa: BLE001  # the caller gets it
+            self._exception = exc.with_traceback(_below(exc))
+            del exc
+
+    def announce(self) -> None:
+        """Tell the caller; nothing may follow on the loop's side."""
+        self.is_done = True
+        self._caller.post(self)
+
+    def wait(self) -> T:
+        """Serve the caller's thread until the end; return or raise the outcome.
+
+        What is raised into the wait (Ctrl-C, on the main thread) cancels the
+        coroutine, waits for it to end, and is raised then.  Raised a second
+        time it ends the wait at once.
+        """
+        try:
+            self._caller.run_until(self)
+        except BaseException:
+            self._cancel()
+            self._caller.run_until(self)
+            raise
+        exception, self._exception = self._exception, None
+        if exception is None:
+            return self._result
+        try:
+            raise exception
+        finally:
+            del exception  # no cycle through this frame
+
+    def run(self) -> None:
+        """Do nothing: being taken from the inbox is all it is for."""
+
+    def check(self) -> None:
+        """Raise if the loop has ended, or does not run any more."""
+        loop = self._loop
+        if loop is None or self.is_done:
+            return
+        # Twice, since a loop may be between two runs.
+        self._stopped_looks = 0 if loop.is_running() else self._stopped_looks + 1
+        if loop.is_closed() or self._stopped_looks > 1:
+            msg = (
+                f"{self._name} cannot finish: the loop it was started on no longer "
+                f"runs; stop waiting before stopping the loop"
+            )
+            raise LoopStoppedError(msg)
+
+    def _cancel(self) -> None:
+        task, loop = self._task, self._loop
+        if task is not None and loop is not None:
+            with suppress(RuntimeError):  # it has ended, and its loop with it
+                loop.call_soon_threadsafe(task.cancel)
+
+
+def _below(exc: BaseException) -> Any:
+    """Return the traceback of *exc* without the frame that caught it."""
+    traceback = exc.__traceback__
+    return traceback.tb_next if traceback is not None else None

@@ -1,0 +1,172 @@
+"""A loop for each call."""
+
+import asyncio
+from asyncio import AbstractEventLoop
+from collections.abc import Callable, Coroutine
+from contextvars import Context
+from types import TracebackType
+from typing import Any, Self, TypeVar, final
+
+import attrs
+
+from ..loops import LoopCache, RecyclableLoop, retire
+from ..types import CallerExecutor
+from ._forks import forget_after_fork
+from ._loop_call import LoopCall
+from ._threads import ThreadCache
+
+__all__ = ("PerCallLoopRunner",)
+
+T = TypeVar("T")
+
+
+@final
+@attrs.define(eq=False, weakref_slot=True)
+class PerCallLoopRunner:
+    """Runs each coroutine on a loop that no other call can see.
+
+    The loop runs on a thread of its own, never on the caller's, which serves
+    thread-sensitive calls meanwhile.  Threads are reused.  So are loops of the
+    standard library, where nothing of a call is left in them and nobody holds
+    on to them; otherwise they end as with `asyncio.run`: tasks are cancelled,
+    asynchronous generators and the default executor are shut down.
+
+    Thread-safe.  Creating a runner starts nothing; a forked child starts clean.
+    Whoever creates a runner closes it.
+
+    Args:
+        loop_factory: Makes the loops, each for one call, for example
+            ``uvloop.new_event_loop``.  None takes those of the standard library.
+        max_idle: How many idle loops are kept.
+        idle_timeout: How long an idle thread is kept, in seconds.
+        name: The beginning of the threads' names.
+    """
+
+    loop_factory: Callable[[], AbstractEventLoop] | None = attrs.field(
+        default=None, kw_only=True, on_setattr=attrs.setters.frozen
+    )
+    max_idle: int = attrs.field(
+        default=8,
+        kw_only=True,
+        validator=attrs.validators.ge(0),
+        on_setattr=attrs.setters.frozen,
+    )
+    idle_timeout: float = attrs.field(
+        default=10.0,
+        kw_only=True,
+        validator=attrs.validators.gt(0),
+        on_setattr=attrs.setters.frozen,
+    )
+    name: str = attrs.field(
+        default="asgibridge-loop", kw_only=True, on_setattr=attrs.setters.frozen
+    )
+    _threads: ThreadCache = attrs.field(init=False, repr=False)
+    _loops: LoopCache = attrs.field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._loops = LoopCache(self.loop_factory, self.max_idle)
+        self._threads = ThreadCache(
+            self.name, max_workers=None, idle_timeout=self.idle_timeout
+        )
+        forget_after_fork(self)
+
+    def run(
+        self,
+        coro: Coroutine[Any, Any, T],
+        /,
+        *,
+        context: Context,
+        caller: CallerExecutor,
+    ) -> T:
+        """Run *coro* on a loop of its own and serve *caller* meanwhile.
+
+        Raises:
+            ExecutorClosedError: After `close`.
+        """
+        call = LoopCall(coro, context, caller)
+        lease = self._threads.lease()
+        try:
+            lease.post(_Run(call, self._loops))
+        except BaseException:
+            coro.close()
+            raise
+        try:
+            return call.wait()
+        finally:
+            lease.release()
+
+    def close(self) -> None:
+        """End the idle threads and loops.  Calls that run now end first."""
+        for worker in self._threads.close():
+            worker.join()
+        self._loops.close()
+
+    def forget(self) -> None:
+        """Become as new, in a forked child."""
+        self._threads.forget()
+        self._loops.forget()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+@final
+@attrs.frozen(eq=False)
+class _Run:
+    """What the loop's thread does for one call."""
+
+    _call: LoopCall[Any]
+    _loops: LoopCache
+
+    def __str__(self) -> str:
+        return str(self._call)
+
+    def run(self) -> None:
+        """Take a loop, run the coroutine, leave the loop as it was or retire it."""
+        try:
+            self._run()
+        except BaseException as exc:  # noqa: BLE001  # the caller gets it
+            self._call.collect(exc)
+        self._call.announce()
+
+    def _run(self) -> None:
+        loop = self._loops.take()
+        if not isinstance(loop, RecyclableLoop):
+            return self._run_and_retire(loop)
+        loop.note()
+        try:
+            _run_task(loop, self._call)
+        finally:
+            # The same frame that noted it: references are being counted.
+            if not (loop.is_clean() and self._loops.keep(loop)):
+                retire(loop)
+        return None
+
+    def _run_and_retire(self, loop: AbstractEventLoop) -> None:
+        try:
+            _run_task(loop, self._call)
+        finally:
+            retire(loop)
+
+
+def _run_task(loop: AbstractEventLoop, call: LoopCall[Any]) -> None:
+    """Run the call's task on an idle loop, in this thread, until it is done."""
+    call.start(loop).add_done_callback(_stop)
+    try:
+        loop.run_forever()
+    except BaseException as exc:  # noqa: BLE001  # the caller gets it
+        call.collect(exc)
+    else:
+        call.collect()
+
+
+def _stop(task: asyncio.Task[Any]) -> None:
+    task.get_loop().stop()

@@ -1,0 +1,150 @@
+"""One loop for all calls."""
+
+import asyncio
+import threading
+from asyncio import AbstractEventLoop
+from collections.abc import Callable, Coroutine
+from contextvars import Context
+from types import TracebackType
+from typing import Any, Self, TypeVar, final
+
+import attrs
+
+from ..errors import DeadlockError, ExecutorClosedError
+from ..loops import retire
+from ..types import CallerExecutor
+from ._forks import forget_after_fork
+from ._loop_call import LoopCall
+
+__all__ = ("PersistentLoopRunner",)
+
+T = TypeVar("T")
+
+
+@final
+@attrs.define(eq=False, weakref_slot=True)
+class PersistentLoopRunner:
+    """Runs coroutines on one loop that lives from call to call.
+
+    For clients and connection pools that belong to a loop.  The loop runs on a
+    thread of its own, which starts with the first call; callers in several
+    threads share it.  Tasks that a call leaves behind go on.
+
+    Thread-safe.  Creating a runner starts nothing; a forked child starts with a
+    new loop.  Whoever creates a runner closes it.
+
+    Args:
+        loop_factory: Makes the loop; None takes that of the standard library.
+        name: Of the thread.
+    """
+
+    loop_factory: Callable[[], AbstractEventLoop] | None = attrs.field(
+        default=None, kw_only=True, on_setattr=attrs.setters.frozen
+    )
+    name: str = attrs.field(
+        default="asgibridge-persistent-loop",
+        kw_only=True,
+        on_setattr=attrs.setters.frozen,
+    )
+    _lock: threading.Lock = attrs.field(init=False, repr=False)
+    # guarded by _lock:
+    _loop: AbstractEventLoop | None = attrs.field(init=False, repr=False)
+    _thread: threading.Thread | None = attrs.field(init=False, repr=False)
+    _is_closed: bool = attrs.field(init=False)
+    # The loop of the parent process: see LoopCache.forget.
+    _of_parent: AbstractEventLoop | None = attrs.field(
+        default=None, init=False, repr=False
+    )
+
+    def __attrs_post_init__(self) -> None:
+        self._loop = None
+        self.forget()
+        forget_after_fork(self)
+
+    def forget(self) -> None:
+        """Become as new, in a forked child."""
+        self._of_parent = self._loop
+        self._lock = threading.Lock()
+        self._loop = None
+        self._thread = None
+        self._is_closed = False
+
+    def run(
+        self,
+        coro: Coroutine[Any, Any, T],
+        /,
+        *,
+        context: Context,
+        caller: CallerExecutor,
+    ) -> T:
+        """Run *coro* on the loop and serve *caller* meanwhile.
+
+        Raises:
+            DeadlockError: On the loop's own thread.
+            ExecutorClosedError: After `close`, or if the loop was closed.
+        """
+        call = LoopCall(coro, context, caller)
+        try:
+            self._running_loop(call).call_soon_threadsafe(_start, call)
+        except BaseException:
+            coro.close()
+            raise
+        return call.wait()
+
+    def close(self) -> None:
+        """Cancel what still runs on the loop, close it and end the thread."""
+        with self._lock:
+            self._is_closed = True
+            loop, thread = self._loop, self._thread
+            self._loop = self._thread = None
+        if loop is None or thread is None:
+            return
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+
+    def _running_loop(self, call: LoopCall[Any]) -> AbstractEventLoop:
+        with self._lock:
+            if self._is_closed:
+                msg = f"cannot run {call}: runner {self.name!r} is closed"
+                raise ExecutorClosedError(msg)
+            if self._thread is threading.current_thread():
+                msg = (
+                    f"{call} was called on the thread of the loop {self.name!r} that "
+                    f"would run it, which would wait for itself; await it instead"
+                )
+                raise DeadlockError(msg)
+            if self._loop is None:
+                self._loop = (self.loop_factory or asyncio.new_event_loop)()
+                self._thread = threading.Thread(
+                    target=_run_loop, args=(self._loop,), name=self.name, daemon=True
+                )
+                self._thread.start()
+            return self._loop
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _run_loop(loop: AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_forever()
+    finally:
+        retire(loop)
+        asyncio.set_event_loop(None)
+
+
+def _start(call: LoopCall[Any]) -> None:
+    def finish(_: object) -> None:
+        call.collect()
+        call.announce()
+
+    call.start(asyncio.get_running_loop()).add_done_callback(finish)

@@ -1,0 +1,210 @@
+"""Threads on loan: reused instead of started, ended when long idle."""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import ParamSpec, TypeVar, final
+
+from ..errors import ExecutorClosedError
+from ..types import Runnable
+from ._work import FutureWork
+from ._worker import WorkerThread
+
+__all__ = ("ThreadCache", "ThreadLease")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@final
+class ThreadLease:
+    """One thread of a `ThreadCache`, taken when it is first needed.
+
+    Thread-safe.  Work runs in the order of submission.  When every thread of a
+    capped cache is lent out, work waits here, first lease in, first served.
+    """
+
+    __slots__ = ("__weakref__", "_cache", "backlog", "is_released", "worker")
+
+    def __init__(self, cache: "ThreadCache") -> None:
+        self._cache = cache
+        self.worker: WorkerThread | None = None
+        # guarded by the cache's lock:
+        self.backlog: deque[Runnable] | None = None
+        self.is_released = False
+
+    @property
+    def thread(self) -> int | None:
+        """The identifier of the leased thread; None before there is one."""
+        worker = self.worker
+        return None if worker is None else worker.ident
+
+    @property
+    def current(self) -> Runnable | None:
+        """What the leased thread is running."""
+        worker = self.worker
+        return None if worker is None else worker.current
+
+    def post(self, work: Runnable, /) -> None:
+        """Schedule *work*."""
+        worker = self.worker
+        if worker is None or self.is_released:
+            self._cache.post_first(self, work)
+        else:
+            worker.inbox.put(work)
+
+    def submit(
+        self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Future[T]:
+        """Schedule a call and return the future of its result."""
+        work = FutureWork(fn, args, kwargs, thread=lambda: self.thread)
+        self.post(work)
+        return work.future
+
+    def release(self) -> None:
+        """Give the thread back; calls already submitted run first."""
+        self._cache.take_back(self)
+
+
+@final
+class ThreadCache:
+    """Lends threads, the most recently used one first.
+
+    Thread-safe.  Threads are started when no idle one is left, and end after
+    they were idle for a while.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_count",
+        "_idle",
+        "_idle_timeout",
+        "_is_closed",
+        "_lent",
+        "_lock",
+        "_max_workers",
+        "_name",
+        "_waiting",
+        "_workers",
+    )
+
+    def __init__(
+        self, name: str, *, max_workers: int | None, idle_timeout: float
+    ) -> None:
+        """Make an empty cache; nothing is started.
+
+        Args:
+            name: The beginning of the threads' names.
+            max_workers: How many may be lent at once; None is no limit.
+            idle_timeout: How long an idle thread is kept, in seconds.
+        """
+        self._name = name
+        self._max_workers = max_workers
+        self._idle_timeout = idle_timeout
+        self.forget()
+
+    def forget(self) -> None:
+        """Become as new, in a forked child."""
+        self._lock = threading.Lock()
+        # all guarded by _lock:
+        self._idle: list[WorkerThread] = []
+        self._workers: set[WorkerThread] = set()
+        self._waiting: deque[ThreadLease] = deque()
+        self._lent = 0
+        self._count = 0
+        self._is_closed = False
+
+    def lease(self) -> ThreadLease:
+        """Return a lease; a thread is taken when it is first used."""
+        return ThreadLease(self)
+
+    def post_first(self, lease: ThreadLease, work: Runnable) -> None:
+        """Find a thread for *lease*, or a place in the queue, and post *work*."""
+        with self._lock:
+            if self._is_closed or lease.is_released:
+                msg = (
+                    f"cannot run {work}: the "
+                    f"{'executor' if self._is_closed else 'lease'} {self._name!r} "
+                    f"is closed; submit before closing, or make a new one"
+                )
+                raise ExecutorClosedError(msg)
+            if lease.worker is None and lease.backlog is None:
+                if self._max_workers is None or self._lent < self._max_workers:
+                    lease.worker = self._take()
+                    self._lent += 1
+                else:
+                    lease.backlog = deque()
+                    self._waiting.append(lease)
+            if lease.backlog is not None:
+                lease.backlog.append(work)
+                return
+            worker = lease.worker
+        assert worker is not None  # noqa: S101  # set above where it was None
+        worker.inbox.put(work)
+
+    def take_back(self, lease: ThreadLease) -> None:
+        """End *lease*; its thread goes to the next in the queue, or is idle."""
+        with self._lock:
+            if lease.is_released:
+                return
+            lease.is_released = True
+            worker = lease.worker
+            if worker is None:
+                if lease.backlog is not None and not lease.backlog:
+                    self._waiting.remove(lease)
+                return
+            self._pass_on(worker)
+
+    def _pass_on(self, worker: WorkerThread) -> None:
+        """Give a thread that came back to whoever waits; the lock is held."""
+        if self._is_closed:
+            return
+        while self._waiting:
+            lease = self._waiting.popleft()
+            backlog, lease.backlog = lease.backlog, None
+            assert backlog is not None  # noqa: S101  # it waits, so it has one
+            # Into the inbox under the lock: nothing may come in between.
+            for work in backlog:
+                worker.inbox.put(work)
+            if not lease.is_released:
+                lease.worker = worker
+                return
+        self._lent -= 1
+        self._idle.append(worker)
+
+    def _take(self) -> WorkerThread:
+        """Return a free thread, the lock being held."""
+        # One that was given back may still be busy: with the end of its last
+        # call, or with an abandoned one.  Whoever leases a thread gets a free
+        # one, so the busy ones are left where they are.
+        for index in range(len(self._idle) - 1, -1, -1):
+            if not self._idle[index].is_busy:
+                return self._idle.pop(index)
+        if self._max_workers is not None and len(self._workers) >= self._max_workers:
+            return self._idle.pop(0)  # queue behind what was given back longest ago
+        self._count += 1
+        name = f"{self._name}-{self._count}"
+        worker = WorkerThread(name, self, self._idle_timeout)
+        self._workers.add(worker)
+        return worker
+
+    def may_end(self, worker: WorkerThread) -> bool:
+        """Whether *worker*, idle for a while, is not lent out."""
+        with self._lock:
+            if worker not in self._idle or worker.is_busy:
+                return False
+            self._idle.remove(worker)
+            self._workers.discard(worker)
+            return True
+
+    def close(self) -> list[WorkerThread]:
+        """Refuse new work; return the threads, told to end after their work."""
+        with self._lock:
+            self._is_closed = True
+            workers = list(self._workers)
+            self._workers.clear()
+            self._idle.clear()
+            for worker in workers:
+                worker.stop()
+            return workers

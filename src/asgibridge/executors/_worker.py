@@ -1,0 +1,86 @@
+"""One thread and its inbox."""
+
+import threading
+from queue import Empty, SimpleQueue
+from typing import Protocol, final
+
+from ..types import Runnable
+
+__all__ = ("WorkerOwner", "WorkerThread")
+
+
+class WorkerOwner(Protocol):
+    """Decides what becomes of a worker that had nothing to do for a while."""
+
+    def may_end(self, worker: "WorkerThread", /) -> bool:
+        """Whether *worker* ends now.  After True no work may reach it."""
+        ...
+
+
+@final
+class WorkerThread:
+    """A daemon thread that runs what is put into its inbox, in order.
+
+    Daemon, so that the interpreter can always exit; whoever owns it ends it
+    with `stop` before that.  It does not start before there is work.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_idle_timeout",
+        "_owner",
+        "_thread",
+        "current",
+        "ident",
+        "inbox",
+        "name",
+    )
+
+    def __init__(
+        self, name: str, owner: WorkerOwner | None = None, idle_timeout: float = 10.0
+    ) -> None:
+        """Start the thread.
+
+        Args:
+            name: Of the thread.
+            owner: Asked when nothing came for a while; None keeps the thread.
+            idle_timeout: That while, in seconds.
+        """
+        self.name = name
+        self.inbox: SimpleQueue[Runnable | None] = SimpleQueue()
+        # What is being run; None between two pieces of work.
+        self.current: Runnable | None = None
+        self._owner = owner
+        self._idle_timeout = idle_timeout if owner is not None else None
+        self._thread = threading.Thread(target=self._main, name=name, daemon=True)
+        self._thread.start()
+        self.ident = self._thread.ident
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it runs something or has something to run."""
+        return self.current is not None or not self.inbox.empty()
+
+    def stop(self) -> None:
+        """End the thread after the work that is in its inbox; does not wait."""
+        self.inbox.put(None)
+
+    def join(self) -> None:
+        """Wait until the thread has ended."""
+        self._thread.join()
+
+    def _main(self) -> None:
+        get, timeout = self.inbox.get, self._idle_timeout
+        while True:
+            try:
+                work = get(True, timeout)
+            except Empty:
+                if self._owner is None or self._owner.may_end(self):
+                    return
+                continue
+            if work is None:
+                return
+            self.current = work
+            work.run()
+            # Drop it before the next wait: arguments must not live on here.
+            self.current = work = None

@@ -1,0 +1,31 @@
+"""What is known about event loops, and nothing about who uses them."""
+
+from ._internals import (
+    context_unchanged as context_unchanged,
+    running_loop_or_none as running_loop_or_none,
+    set_running_loop as set_running_loop,
+    waiter_of as waiter_of,
+)
+from ._mailbox import (
+    Letter as Letter,
+    Mailbox as Mailbox,
+    MailboxRegistry as MailboxRegistry,
+)
+from ._recycling import (
+    LoopCache as LoopCache,
+    RecyclableLoop as RecyclableLoop,
+    retire as retire,
+)
+
+__all__ = (
+    "Letter",
+    "LoopCache",
+    "Mailbox",
+    "MailboxRegistry",
+    "RecyclableLoop",
+    "context_unchanged",
+    "retire",
+    "running_loop_or_none",
+    "set_running_loop",
+    "waiter_of",
+)
