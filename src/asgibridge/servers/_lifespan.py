@@ -138,3 +138,5 @@ class Lifespan:
             self._stopped.set()
         else:
             self._answer(f"sent {kind!r}")
+            msg = f"{kind!r} is not an event of the lifespan protocol"
+            raise LifespanError(msg)

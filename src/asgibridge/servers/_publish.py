@@ -26,7 +26,9 @@ def published(envelope: Envelope, event: MessageEvent) -> Message | None:
     return message_from(event, default_scope=dict(envelope.scope))
 
 
-def message_from(data: object, *, default_scope: dict[str, Any]) -> Message:
+def message_from(
+    data: object, *, default_scope: dict[str, Any], default_scope_id: str = ""
+) -> Message:
     """Return the message that *data* describes.
 
     Raises:
@@ -36,7 +38,8 @@ def message_from(data: object, *, default_scope: dict[str, Any]) -> Message:
         msg = f"a message must be an object with scope_id and event, not {data!r}"
         raise WireFormatError(msg)
     fields = cast("dict[str, Any]", data)
-    scope_id, scope = fields.get("scope_id"), fields.get("scope", default_scope)
+    scope_id = fields.get("scope_id", default_scope_id)
+    scope = fields.get("scope", default_scope)
     if not isinstance(scope_id, str) or not scope_id:
         msg = f"a message must have a non-empty string as scope_id: {data!r}"
         raise WireFormatError(msg)

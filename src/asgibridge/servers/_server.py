@@ -231,9 +231,8 @@ class StatelessServer:
             await asyncio.wait([task, stopping], return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopping.cancel()
-            if not task.done():
-                task.cancel()
-                await asyncio.wait([task])
+            task.cancel()  # if it is not done
+            await asyncio.wait([task, stopping])
         if task.cancelled():
             return False
         task.result()
