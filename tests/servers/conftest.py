@@ -1,8 +1,15 @@
-"""An event loop in simulated time, for everything that waits."""
+"""An event loop in simulated time, for everything that waits; real brokers."""
 
 import asyncio
+import os
 import selectors
-from collections.abc import Callable, Coroutine, Mapping
+import shutil
+import socket
+import subprocess
+import tempfile
+import warnings
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -71,3 +78,73 @@ def simulate() -> Simulate:
         return seconds
 
     return run
+
+
+# Real brokers, each in a directory of its own.
+
+
+class RedisServer:
+    """A redis-server of the test's own, on a unix socket.
+
+    It writes each change to disk before it answers, so that a restart loses
+    nothing.
+    """
+
+    def __init__(self, binary: str, directory: Path, *options: str) -> None:
+        self._binary, self._directory, self._options = binary, directory, options
+        self._process: subprocess.Popen[bytes] | None = None
+        self.socket = directory / "redis.sock"
+        self.url = f"unix://{self.socket}"
+
+    def start(self) -> None:
+        command = [self._binary, "--port", "0", "--unixsocket", str(self.socket)]
+        command += ["--dir", str(self._directory), "--save", ""]
+        command += ["--appendonly", "yes", "--appendfsync", "always", *self._options]
+        # S603: the test's own server.
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE)  # noqa: S603
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if b"eady to accept connections" in line:
+                break
+        else:
+            pytest.fail("redis-server did not start")
+        assert self.ask("INFO server").count(f"process_id:{self._process.pid}\r\n") == 1
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.communicate(timeout=20)
+            self._process = None
+
+    def ask(self, command: str) -> str:
+        """Send a command in Redis's inline form; return the raw answer."""
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(10)
+            client.connect(str(self.socket))
+            client.sendall(command.encode() + b"\r\n")
+            return client.recv(65536).decode()
+
+
+def _binary(name: str, package: str) -> str:
+    """Return the path of a broker's program, or skip the test, loudly."""
+    # Debian has nats-server in a directory for administrators.
+    path = shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin")
+    if path is None:
+        message = f"NOT TESTED: there is no {name} here; apt-get install {package}"
+        warnings.warn(message, pytest.PytestWarning, stacklevel=2)
+        pytest.skip(message)
+    return path
+
+
+@pytest.fixture
+def redis_server() -> Iterator[RedisServer]:
+    """Start a Redis server for one test."""
+    pytest.importorskip("redis")
+    # A short path: those of unix sockets have at most 107 characters.
+    with tempfile.TemporaryDirectory(prefix="redis") as directory:
+        server = RedisServer(_binary("redis-server", "redis-server"), Path(directory))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()

@@ -95,15 +95,8 @@ class RedisConnection:
         where = _without_password(self.url)
         try:
             info = await self._client.info("server")
-        except exceptions.AuthenticationError as exc:
-            msg = f"Redis at {where} refuses the credentials: {exc}; check the URL"
-            raise SourceError(msg) from exc
-        except exceptions.ResponseError as exc:
-            msg = f"Redis at {where} refuses to work for this user: {exc}"
-            raise SourceError(msg) from exc
-        except _UNREACHABLE as exc:
-            msg = f"Redis at {where} is not reachable: {exc}"
-            raise ConnectionError(msg) from exc
+        except (exceptions.RedisError, OSError) as exc:
+            raise _opening_error(exc, where) from exc
         _check_version(str(info["redis_version"]), where)
         if self._task is None:
             self._task = asyncio.create_task(self._run())
@@ -206,6 +199,18 @@ class RedisConnection:
                 self._calls.appendleft(call)
             else:
                 call.answer.set_exception(exc)
+
+
+def _opening_error(exc: BaseException, where: str) -> Exception:
+    """Return what to raise, so that only what may pass is tried again."""
+    # redis-py wraps refused credentials into a ConnectionError of its own.
+    causes: list[BaseException | None] = [exc, exc.__cause__, exc.__context__]
+    if any(isinstance(one, exceptions.AuthenticationError) for one in causes):
+        msg = f"Redis at {where} refuses the credentials: {exc}; check the URL"
+        return SourceError(msg)
+    if isinstance(exc, _UNREACHABLE):
+        return ConnectionError(f"Redis at {where} is not reachable: {exc}")
+    return SourceError(f"Redis at {where} refuses to work for this user: {exc}")
 
 
 def _check_version(version: str, where: str) -> None:
