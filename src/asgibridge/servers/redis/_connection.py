@@ -15,6 +15,7 @@ from redis.backoff import NoBackoff
 from ...errors import SourceError
 from .._limits import Backoff
 from .._reporter import logger
+from ._cancellation import end_task
 
 __all__ = ("RedisConnection",)
 
@@ -142,8 +143,7 @@ class RedisConnection:
     async def close(self) -> None:
         """Disconnect; calls that wait are cancelled."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await end_task(self._task)
             self._task = None
         while self._calls:
             self._calls.popleft().answer.cancel()

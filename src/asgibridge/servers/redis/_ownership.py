@@ -8,6 +8,7 @@ import attrs
 
 from .._partitions import fair_share
 from .._reporter import logger
+from ._cancellation import end_task
 from ._connection import RedisConnection
 from ._layout import GROUP, RedisLayout
 from ._scripts import ACQUIRE, BEAT, LEAVE, RELEASE, RENEW
@@ -74,18 +75,18 @@ class Ownership:
 
     async def open(self) -> None:
         """Take a share, and begin to beat."""
+        await self.beat()
+        # Not before: whoever hears it must find this process alive.
         bell = self.layout.bell
         await self.connection.command(
             "XADD", bell, "MAXLEN", 1, "*", "came", self.owner
         )
-        await self.beat()
         self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
         """Hand everything over, at once."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await end_task(self._task)
             for lease in list(self.leases.values()):
                 await self._release(lease)
             keys = (self.layout.workers, self.layout.bell)

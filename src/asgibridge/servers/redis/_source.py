@@ -13,6 +13,7 @@ import attrs
 from ...errors import LeaseLostError, SourceError, WireFormatError
 from ...types import Envelope, Settlement
 from .._reporter import logger
+from ._cancellation import end_task
 from ._connection import RedisConnection
 from ._layout import GROUP, OWNER, RedisLayout
 from ._ownership import Lease, Ownership
@@ -247,9 +248,8 @@ class RedisSource:
         try:
             await asyncio.wait([reading, waking], return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (reading, waking):
-                task.cancel()
-            await asyncio.wait([reading, waking])
+            waking.cancel()
+            await end_task(reading)
         if not reading.cancelled():
             reading.result()
 
