@@ -1,6 +1,7 @@
 """An event loop in simulated time, for everything that waits; real brokers."""
 
 import asyncio
+import json
 import os
 import selectors
 import shutil
@@ -143,6 +144,58 @@ def redis_server() -> Iterator[RedisServer]:
     # A short path: those of unix sockets have at most 107 characters.
     with tempfile.TemporaryDirectory(prefix="redis") as directory:
         server = RedisServer(_binary("redis-server", "redis-server"), Path(directory))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+class NatsServer:
+    """A nats-server of the test's own, with JetStream, on a free port."""
+
+    def __init__(self, binary: str, directory: Path) -> None:
+        self._binary, self._directory = binary, directory
+        self._process: subprocess.Popen[str] | None = None
+        self.port = -1  # a free one; the same one after a restart
+
+    @property
+    def url(self) -> str:
+        return f"nats://127.0.0.1:{self.port}"
+
+    def start(self, *options: str) -> None:
+        directory = str(self._directory)
+        command = [self._binary, "--addr", "127.0.0.1", "--port", str(self.port)]
+        command += ["--jetstream", "--store_dir", directory]
+        command += ["--ports_file_dir", directory, *options]
+        # S603: the test's own server.
+        self._process = subprocess.Popen(  # noqa: S603
+            command, stderr=subprocess.PIPE, text=True
+        )
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            if "Server is ready" in line:
+                break
+        else:
+            pytest.fail("nats-server did not start")
+        # The file's name has the process's number: this is the one.
+        (ports,) = self._directory.glob(f"*_{self._process.pid}.ports")
+        found = json.loads(ports.read_text())["nats"][0]
+        self.port = int(found.rpartition(":")[2])
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.communicate(timeout=20)
+            self._process = None
+
+
+@pytest.fixture
+def nats_server() -> Iterator[NatsServer]:
+    """Start a NATS server for one test."""
+    pytest.importorskip("nats")
+    with tempfile.TemporaryDirectory(prefix="nats") as directory:
+        server = NatsServer(_binary("nats-server", "nats-server"), Path(directory))
         server.start()
         try:
             yield server

@@ -31,6 +31,9 @@ def message_from(
 ) -> Message:
     """Return the message that *data* describes.
 
+    A ``text`` stands for the event of a line of text, so that people can write
+    messages by hand.
+
     Raises:
         WireFormatError: If it does not describe one.
     """
@@ -43,7 +46,10 @@ def message_from(
     if not isinstance(scope_id, str) or not scope_id:
         msg = f"a message must have a non-empty string as scope_id: {data!r}"
         raise WireFormatError(msg)
-    event = _typed(fields.get("event"), "event", fields)
+    event = fields.get("event")
+    if event is None and isinstance(text := fields.get("text"), str):
+        event = {"type": "message.receive", "text": text}
+    event = _typed(event, "event", fields)
     return Message(
         scope_id, event, {**_typed(scope, "scope", fields), "scope_id": scope_id}
     )

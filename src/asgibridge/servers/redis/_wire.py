@@ -38,18 +38,14 @@ def encode(message: Message) -> dict[str, str]:
 def decode(fields: Mapping[str, str], token: RedisToken, count: int) -> Message:
     """Return the message in an entry.
 
-    Besides what `encode` makes, an entry may have a ``text`` in place of the
-    event, so that people can write one by hand.
+    Besides what `encode` makes, it may have a ``text`` in place of the event.
 
     Raises:
         WireFormatError: If there is none.
     """
     data: dict[str, Any] = dict(fields)
-    if "text" in data and "event" not in data:
-        data["event"] = {"type": "message.receive", "text": data["text"]}
-    else:
-        data["event"] = load_json(data.get("event", ""))
-    if "scope" in data:
-        data["scope"] = load_json(data["scope"])
+    for name in ("event", "scope"):
+        if name in data:
+            data[name] = load_json(data[name])
     message = message_from(data, default_scope={"type": "message"})
     return attrs.evolve(message, token=token, delivery_count=count, term=token.lease)
