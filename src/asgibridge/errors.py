@@ -25,8 +25,12 @@ __all__ = (
     "ExecutorClosedError",
     "ExecutorDroppedCallError",
     "IncompleteResponseError",
+    "LeaseLostError",
+    "LifespanError",
     "LifespanFailedError",
     "LoopStoppedError",
+    "MessageIgnoredError",
+    "MessageTimeoutError",
     "MissingScopeKeyError",
     "NotAnApplicationError",
     "NotAsyncError",
@@ -35,10 +39,13 @@ __all__ = (
     "NotSyncError",
     "NothingPendingError",
     "OptionError",
+    "ReceiveError",
     "RequestRefusedError",
     "RunningLoopError",
     "SequenceError",
+    "SourceError",
     "UnsupportedScopeError",
+    "WireFormatError",
     "WrongThreadError",
     "WsgiBodyTypeError",
     "WsgiHeaderError",
@@ -233,3 +240,31 @@ class ApplicationCancelledError(BridgeError, RuntimeError):
 
 class NotExhaustedError(BridgeError, RuntimeError):
     """Raised when the end of an iteration is asked for before it has come."""
+
+
+class LeaseLostError(BridgeError, RuntimeError):
+    """Raised for what only the owner of a conversation may do, and is no longer."""
+
+
+class LifespanError(BridgeError, RuntimeError):
+    """Raised when an application reports that it cannot start."""
+
+
+class MessageTimeoutError(BridgeError, TimeoutError):
+    """Raised when an application takes longer over a message than it may."""
+
+
+class MessageIgnoredError(BridgeError, RuntimeError):
+    """Raised when an application ends without asking for its first message."""
+
+
+class ReceiveError(BridgeError, RuntimeError):
+    """Raised when an application waits in two calls of ``receive()`` at once."""
+
+
+class SourceError(BridgeError, ConnectionError):
+    """Raised when a message source cannot be used as it is configured."""
+
+
+class WireFormatError(BridgeError, ValueError):
+    """Raised for outside data that is not a message."""
