@@ -123,7 +123,7 @@ class RacingInbox(SimpleQueue[Runnable]):
 
     def put(
         self, item: Runnable, block: bool = True, timeout: float | None = None
-    ) -> None:  # noqa: FBT001, FBT002  # the queue's signature
+    ) -> None:  # the queue's signature
         """Put, and be overtaken by the close."""
         super().put(item, block, timeout)
         self.close()
