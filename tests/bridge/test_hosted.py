@@ -1,7 +1,9 @@
 """Coroutines that a blocking call waits for: interrupts, and loops that stop."""
 
 import asyncio
+import gc
 import threading
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from asgibridge import Bridge
 from asgibridge.bridge import _hosted
 from asgibridge.errors import LoopStoppedError
 from asgibridge.executors import CurrentThreadExecutor, _caller
+from asgibridge.loops import Mailbox
 from tests.staging import PATIENCE, Gate, run, settled
 
 
@@ -75,37 +78,103 @@ def test_an_interrupted_wait_cancels_the_coroutine(
     run(main)
 
 
-def test_an_interrupt_before_the_coroutine_runs(
-    bridge: Bridge, interrupted: Interrupter
+@pytest.mark.parametrize("mode", ["copy", "share"])
+def test_an_interrupt_while_the_task_is_asked(
+    bridge: Bridge,
+    monkeypatch: pytest.MonkeyPatch,
+    mode: Any,  # noqa: ANN401  # a literal
 ) -> None:
-    """There is no host to cancel yet: its end is waited for."""
-    interrupted.times = 1
-    interrupted.ready.set()
-    asked = threading.Event()
+    """Raised behind the very instruction that asked: the coroutine never runs."""
+    ran: list[int] = []
+    post = Mailbox.post
+    interrupts = [KeyboardInterrupt()]
 
-    async def quick() -> None:
-        """End at once."""
+    async def inner() -> None:
+        ran.append(1)
 
-    back = bridge.async_to_sync(quick)
+    back = bridge.async_to_sync(inner)
 
-    def work() -> None:
-        asked.set()
+    def post_and_raise(mailbox: Mailbox, letter: Any) -> None:  # noqa: ANN401  # a letter
+        if interrupts and letter.hosted is not None:
+            interrupt = interrupts.pop()
+            # The loop does not get the letter before the thread has left.
+            later.append(letter)
+            raise interrupt
+        post(mailbox, letter)
+
+    later: list[Any] = []
+
+    def work() -> str:
         with pytest.raises(KeyboardInterrupt):
             back()
+        post(later[0].mailbox, later[0])
+        return "went on"
+
+    monkeypatch.setattr(Mailbox, "post", post_and_raise)
+    assert run(bridge.sync_to_async(work, context=mode)) == "went on"
+    assert ran == []
+
+
+def test_an_interrupt_after_the_coroutine(
+    bridge: Bridge, interrupted: Interrupter
+) -> None:
+    """One that comes when it has just ended cancels nobody."""
+    interrupted.times = 1
+
+    async def quick() -> None:
+        asyncio.get_running_loop().call_soon(interrupted.ready.set)
+
+    def work() -> None:
+        with pytest.raises(KeyboardInterrupt):
+            bridge.async_to_sync(quick)()
 
     async def main() -> None:
-        task = asyncio.create_task(bridge.sync_to_async(work)())
-        # The loop stands still until the wait was interrupted.
-        asyncio.get_running_loop().call_soon(_until_interrupted, interrupted)
-        await task
+        task = asyncio.current_task()
+        assert task is not None
+        await bridge.sync_to_async(work)()
+        await settled()
+        assert task.cancelling() == 0
 
     run(main)
 
 
-def _until_interrupted(interrupter: Interrupter) -> None:
-    pause = threading.Event()
-    while interrupter.times:
-        pause.wait(0.001)
+def test_a_coroutine_that_swallows_an_interrupt(
+    bridge: Bridge, interrupted: Interrupter
+) -> None:
+    """The interrupt goes on all the same, and the task is not cancelled."""
+    interrupted.times = 1
+
+    async def resist() -> str:
+        interrupted.ready.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        return "resisted"
+
+    def work() -> None:
+        with pytest.raises(KeyboardInterrupt):
+            bridge.async_to_sync(resist)()
+
+    async def main() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        await bridge.sync_to_async(work)()
+        assert task.cancelling() == 0
+
+    run(main)
+
+
+def test_an_interrupt_when_the_loop_is_gone(bridge: Bridge) -> None:
+    """There is nobody to cancel."""
+
+    async def main() -> Any:  # noqa: ANN401  # a hosted call
+        call: Any = bridge._engine.affinity.get()
+        return call.call.hosted
+
+    hosted = run(bridge.sync_to_async(bridge.async_to_sync(main)))
+    assert not hosted.claim()
+    hosted._interrupt()  # its loop is closed
+    gc.collect()
+    hosted._interrupt()  # and collected
 
 
 # -- loops that stop --
