@@ -50,8 +50,8 @@ async def blocking_functions() -> None:
     """Parameters are kept, the result is a coroutine's."""
     wrapped = bridge.sync_to_async(length)
     coroutine = wrapped("x", strict=True)
-    assert_type(coroutine, Coroutine[Any, Any, int])
-    assert_type(await coroutine, int)
+    same: Coroutine[Any, Any, int] = assert_type(coroutine, Coroutine[Any, Any, int])
+    assert_type(await same, int)
     assert_type(await wrapped("x"), int)
     await wrapped(1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await wrapped(text="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
