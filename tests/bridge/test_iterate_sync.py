@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import gc
 import logging
+import signal
 import threading
 from collections.abc import (
     AsyncGenerator,
@@ -369,14 +370,14 @@ def test_collected_iterator_closes_its_source(bridge: Bridge, place: Place) -> N
     assert len(source.tasks) == 1
 
 
-def test_error_of_a_collected_iterator_is_reported(
-    bridge: Bridge, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_error_of_a_collected_iterator_is_reported(bridge: Bridge) -> None:
     """What the source raises while it is closed goes to the log."""
+    records: list[str] = []
     reported = threading.Event()
 
     class Handler(logging.Handler):
-        def emit(self, _record: logging.LogRecord) -> None:
+        def emit(self, record: logging.LogRecord) -> None:
+            records.append(record.getMessage())
             reported.set()
 
     async def source() -> AsyncIterator[int]:
@@ -396,7 +397,28 @@ def test_error_of_a_collected_iterator_is_reported(
         assert reported.wait(timeout=5)
     finally:
         logging.getLogger("asgibridge").removeHandler(handler)
-    assert "raised after its caller had stopped waiting" in caplog.text
+    assert "source raised after its caller had stopped waiting" in records[0]
+
+
+def test_collected_after_its_loop_has_ended(
+    bridge: Bridge, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With its loop the source has ended: there is nothing to close or report."""
+
+    async def main() -> Iterator[int]:
+        items = bridge.iterate_sync(Recorder()(), look_ahead=1)
+        await bridge.sync_to_async(lambda: next(items))()
+        return items
+
+    before = set(threading.enumerate())
+    items = asyncio.run(main())
+    del items
+    gc.collect()
+    for thread in set(threading.enumerate()) - before:
+        if thread.daemon and thread.name.startswith("Thread-"):
+            thread.join(timeout=5)
+            assert not thread.is_alive()
+    assert caplog.text == ""
 
 
 def test_error_that_nobody_got_to_is_reported(
@@ -443,6 +465,28 @@ def test_throw_reaches_the_generator(bridge: Bridge) -> None:
     after = items.throw(error)
     assert source.events[0] is error
     assert [after, *items] == list(range(after, 100))
+
+
+def test_throw_waits_for_the_step_that_runs(bridge: Bridge) -> None:
+    """The exception is raised behind the item that is being made."""
+    release = threading.Event()
+    caught: list[BaseException] = []
+
+    async def source() -> AsyncIterator[int]:
+        yield 0
+        yield 1
+        assert await asyncio.to_thread(release.wait, 5)
+        try:
+            yield 2
+        except KeyError as exc:
+            caught.append(exc)
+        yield 3
+
+    items = bridge.iterate_sync(source())
+    assert [next(items), next(items)] == [0, 1]
+    release.set()
+    assert items.throw(KeyError("thrown")) == 3
+    assert len(caught) == 1
 
 
 def test_throw_that_is_not_handled_ends_it(bridge: Bridge) -> None:
@@ -529,6 +573,32 @@ def test_cancelling_the_call_cancels_the_step(bridge: Bridge) -> None:
     assert source.events == ["closed"]
 
 
+def test_cancelled_call_throws_nothing(bridge: Bridge) -> None:
+    """There is no more work for it, but for the close."""
+    source = Recorder()
+    begun, cancelled = threading.Event(), threading.Event()
+
+    def consume() -> None:
+        items = bridge.iterate_sync(source(), look_ahead=1)
+        next(items)
+        begun.set()
+        assert cancelled.wait(timeout=5)
+        with pytest.raises(asyncio.CancelledError):
+            items.throw(KeyError())
+
+    async def main() -> None:
+        task = asyncio.create_task(bridge.sync_to_async(consume)())
+        assert await asyncio.to_thread(begun.wait, 5)
+        task.cancel()
+        await asyncio.sleep(0)
+        cancelled.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert source.events == [GeneratorExit, "closed"]
+
+
 def test_cancelled_call_closes_its_source(bridge: Bridge) -> None:
     """The close is made, although the call was cancelled."""
     source = Recorder()
@@ -586,14 +656,13 @@ def test_interrupt_cancels_the_step(bridge: Bridge) -> None:
 
     async def source() -> AsyncIterator[int]:
         try:
-            await bridge.sync_to_async(interrupt)()
+            signal.pthread_kill(main_thread, signal.SIGINT)
+            await asyncio.Event().wait()
             yield 1
         finally:
             events.append("closed")
 
-    def interrupt() -> None:
-        raise KeyboardInterrupt
-
+    main_thread = threading.get_ident()
     with pytest.raises(KeyboardInterrupt):
         list(bridge.iterate_sync(source()))
     assert events == ["closed"]

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
@@ -270,31 +271,30 @@ def test_call_that_was_cancelled_enters_nothing(bridge: Bridge) -> None:
     assert client.events == []
 
 
-class Interrupting(Client):
-    """Interrupts the thread that waits for it, while it enters or leaves."""
+@pytest.mark.parametrize("finishes", [True, False])
+def test_interrupted_while_entering(
+    bridge: Bridge,
+    finishes: bool,  # noqa: FBT001  # a parameter of the test
+) -> None:
+    """What was entered in spite of Ctrl-C is left, since there is no block."""
+    events: list[object] = []
 
-    def __init__(self, bridge: Bridge, *, finishes: bool) -> None:
-        super().__init__()
-        self.bridge = bridge
-        self.finishes = finishes
+    class Stubborn(Client):
+        async def __aenter__(self) -> Self:
+            signal.pthread_kill(main_thread, signal.SIGINT)
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                if not finishes:
+                    raise
+            return await super().__aenter__()
 
-    async def __aenter__(self) -> Self:
-        """Be interrupted, and enter all the same, if told to."""
-        task = asyncio.create_task(self._interrupt())
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            if not self.finishes:
-                raise
-        with pytest.raises(KeyboardInterrupt):
-            await task
-        return await super().__aenter__()
-
-    async def _interrupt(self) -> None:
-        def interrupt() -> None:
-            raise KeyboardInterrupt
-
-        await self.bridge.sync_to_async(interrupt)()
+    main_thread = threading.get_ident()
+    client = Stubborn()
+    with pytest.raises(KeyboardInterrupt), bridge.enter_sync(client):
+        pytest.fail("there is no block")
+    events = client.events
+    assert events == (["entered", KeyboardInterrupt] if finishes else [])
 
 
 def test_manager_that_was_left_entered_ends_with_its_loop(bridge: Bridge) -> None:

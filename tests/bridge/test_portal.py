@@ -339,6 +339,19 @@ def test_iterates_on_the_portals_loop(bridge: Bridge) -> None:
             portal.iterate_sync(source(), look_ahead=0)
 
 
+def test_task_on_a_loop_that_has_ended(bridge: Bridge) -> None:
+    """Where the loop is gone unnoticed, starting is an error, not a wait."""
+    with bridge.portal() as portal:
+        portal.call(get_loop)
+        shared = portal._shared
+        loop, shared._loop = shared._loop, asyncio.new_event_loop()
+        assert shared._loop is not None
+        shared._loop.close()
+        with pytest.raises(RuntimeError, match="closed"):
+            portal.start_task(get_loop)
+        shared._loop = loop
+
+
 # --- mistakes ---------------------------------------------------------------
 
 

@@ -37,7 +37,7 @@ class LoopLease(Protocol):
         ...
 
     def release(self) -> None:
-        """End the use; a second time does nothing."""
+        """End the use; once."""
         ...
 
 
@@ -222,19 +222,16 @@ class _LoopAbove:
 
 
 @final
-@attrs.define(eq=False)
+@attrs.frozen(eq=False)
 class _OwnShare:
     """One use of a shared loop."""
 
     _shared: SharedLoop
     loop: AbstractEventLoop
     call: BlockingCall[Any] | None = None
-    _is_released: bool = attrs.field(default=False, init=False)
 
     def release(self) -> None:
-        if not self._is_released:
-            self._is_released = True
-            self._shared.release()
+        self._shared.release()
 
 
 def lease_loop(engine: Engine, shared: SharedLoop | None) -> LoopLease:
@@ -247,10 +244,8 @@ def lease_loop(engine: Engine, shared: SharedLoop | None) -> LoopLease:
     """
     call = engine.threads.state.call
     if shared is None:
-        if call is not None and call.can_host:
-            loop = call.mailbox.loop()
-            if loop is not None:
-                return _LoopAbove(loop, call)
+        if call and call.can_host and (loop := call.mailbox.loop()) is not None:
+            return _LoopAbove(loop, call)
         shared = SharedLoop(engine)
     shared.acquire()
     try:
