@@ -4,7 +4,6 @@ import asyncio
 import contextvars
 import gc
 import logging
-import signal
 import threading
 from collections.abc import (
     AsyncGenerator,
@@ -19,6 +18,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from asgibridge.bridge import Bridge, _actor
+from asgibridge.bridge._places import Frame
 from asgibridge.errors import (
     BridgeClosedError,
     LoopStoppedError,
@@ -76,6 +76,21 @@ class Recorder:
     def _note(self) -> None:
         self.tasks.add(asyncio.current_task())
         self.threads.add(threading.get_ident())
+
+
+class Interrupt:
+    """Work that is interrupted, as by Ctrl-C just when its thread waits."""
+
+    def run(self) -> None:
+        """Raise."""
+        raise KeyboardInterrupt
+
+
+def interrupt(bridge: Bridge) -> None:
+    """Interrupt the thread that waits for the current coroutine."""
+    place = bridge._engine.affinity.get()
+    assert isinstance(place, Frame)
+    place.executor.post(Interrupt())
 
 
 def outermost(_bridge: Bridge, fn: Callable[[], T]) -> T:
@@ -656,13 +671,12 @@ def test_interrupt_cancels_the_step(bridge: Bridge) -> None:
 
     async def source() -> AsyncIterator[int]:
         try:
-            signal.pthread_kill(main_thread, signal.SIGINT)
+            interrupt(bridge)
             await asyncio.Event().wait()
             yield 1
         finally:
             events.append("closed")
 
-    main_thread = threading.get_ident()
     with pytest.raises(KeyboardInterrupt):
         list(bridge.iterate_sync(source()))
     assert events == ["closed"]

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextvars
-import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
@@ -12,6 +11,7 @@ from typing import Self
 import pytest
 
 from asgibridge.bridge import Bridge
+from asgibridge.bridge._places import Frame
 from asgibridge.errors import (
     AlreadyEnteredError,
     NotAsyncError,
@@ -54,6 +54,21 @@ class Client:
         await asyncio.sleep(0)
         self.events.append(exc_type)
         return self.suppress
+
+
+class Interrupt:
+    """Work that is interrupted, as by Ctrl-C just when its thread waits."""
+
+    def run(self) -> None:
+        """Raise."""
+        raise KeyboardInterrupt
+
+
+def interrupt(bridge: Bridge) -> None:
+    """Interrupt the thread that waits for the current coroutine."""
+    place = bridge._engine.affinity.get()
+    assert isinstance(place, Frame)
+    place.executor.post(Interrupt())
 
 
 def outermost(_bridge: Bridge, fn: Callable[[], object]) -> object:
@@ -281,7 +296,7 @@ def test_interrupted_while_entering(
 
     class Stubborn(Client):
         async def __aenter__(self) -> Self:
-            signal.pthread_kill(main_thread, signal.SIGINT)
+            interrupt(bridge)
             try:
                 await asyncio.Event().wait()
             except asyncio.CancelledError:
@@ -289,7 +304,6 @@ def test_interrupted_while_entering(
                     raise
             return await super().__aenter__()
 
-    main_thread = threading.get_ident()
     client = Stubborn()
     with pytest.raises(KeyboardInterrupt), bridge.enter_sync(client):
         pytest.fail("there is no block")
