@@ -36,8 +36,8 @@ def check_may_be_sync(fn: object) -> None:
         if inspect.iscoroutine(fn):
             msg += ", the result of calling an async one: await it"
         raise NotSyncError(msg)
-    for candidate in (fn, getattr(fn, "__call__", None)):  # noqa: B004  # see below
-        # An instance can be callable through an async method.
+    # An instance can be callable through an async method.
+    for candidate in (fn, type(fn).__call__):
         _refuse_async(fn, candidate)
 
 

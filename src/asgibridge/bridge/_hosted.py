@@ -66,7 +66,7 @@ class HostedCall(Generic[T]):
     ) -> None:
         self._engine = engine
         self._call = call
-        self.frame = Frame(state.inbox, nearest_alive(engine.affinity))
+        self.frame: Frame = Frame(state.inbox, nearest_alive(engine.affinity))
         self.frame.call = call
         self._fn = fn
         self._args = args
@@ -80,7 +80,7 @@ class HostedCall(Generic[T]):
         self._stopped_looks = 0
         # The task that runs the coroutine, once it does.
         self.host: asyncio.Task[Any] | None = None
-        self.is_done = False
+        self.is_done: bool = False
         self._is_claimed = False
         # What the coroutine raised CancelledError with because the task was
         # cancelled, and not for reasons of its own.

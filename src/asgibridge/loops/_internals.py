@@ -9,13 +9,15 @@ import gc
 import sys
 from asyncio import AbstractEventLoop
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from contextvars import Context, ContextVar
 from threading import get_ident
 from typing import Any, Final
 from weakref import getweakrefcount
 
 __all__ = (
+    "asyncgen_hooks",
     "context_unchanged",
     "disown",
     "drop_cancelled_timers",
@@ -152,13 +154,28 @@ def signals_of(loop: AbstractEventLoop) -> list[int]:
     return list(getattr(loop, "_signal_handlers", ()))
 
 
+@contextmanager
+def asyncgen_hooks(loop: AbstractEventLoop) -> Generator[None]:
+    """Let *loop* look after asynchronous generators of this thread for a while."""
+    private: Any = loop
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(
+        firstiter=private._asyncgen_firstiter_hook,  # noqa: SLF001  # as above
+        finalizer=private._asyncgen_finalizer_hook,  # noqa: SLF001  # as above
+    )
+    try:
+        yield
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
+
+
 def turn(
     loop: AbstractEventLoop, rounds: int, first: Callable[[], None] | None = None
 ) -> None:
     """Run what is ready on a loop, as its own iteration would, without polling.
 
-    The loop must be idle, on no thread.  Nothing is polled or timed, so this is
-    only for what leads to a quick end.
+    The loop must be idle, on no thread, and its `asyncgen_hooks` be set.
+    Nothing is polled or timed, so this is only for what leads to a quick end.
 
     Args:
         loop: A selector loop of the standard library.
@@ -167,10 +184,6 @@ def turn(
     """
     private: Any = loop
     ready: deque[Any] = private._ready  # noqa: SLF001  # what this module is for
-    firstiter = private._asyncgen_firstiter_hook  # noqa: SLF001  # as above
-    finalizer = private._asyncgen_finalizer_hook  # noqa: SLF001  # as above
-    hooks = sys.get_asyncgen_hooks()
-    sys.set_asyncgen_hooks(firstiter, finalizer)
     private._thread_id = get_ident()  # noqa: SLF001  # as above
     set_running_loop(loop)
     try:
@@ -185,4 +198,3 @@ def turn(
     finally:
         set_running_loop(None)
         private._thread_id = None  # noqa: SLF001  # as above
-        sys.set_asyncgen_hooks(*hooks)
