@@ -2,9 +2,9 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import click
 
@@ -69,7 +69,7 @@ def check(
         if application_kind(loaded, name=application) == "wsgi":
             msg = f"{application!r} is a WSGI application; only ASGI can be checked"
             raise CommandError(msg)
-    report = asyncio.run(
+    report = _run(
         check_app(
             cast("ASGIApp", loaded),  # what `application_kind` found out
             target=application,
@@ -80,3 +80,7 @@ def check(
     )
     click.echo(_FORMS[form or "text"](report))
     sys.exit(0 if report.is_clean else 1)
+
+
+def _run(checking: Coroutine[Any, Any, CheckReport]) -> CheckReport:
+    return asyncio.run(checking)
