@@ -11,10 +11,10 @@ import click
 from ..adapters import (
     CheckReport,
     Profile,
-    as_json,
-    as_junit,
-    as_text,
     check_app,
+    report_as_json,
+    report_as_junit,
+    report_as_text,
 )
 from ..types import ASGIApp
 from ._errors import CommandError, one_line_errors
@@ -24,9 +24,9 @@ from ._loading import load_application
 __all__ = ("check",)
 
 _FORMS: Final[Mapping[str, Callable[[CheckReport], str]]] = {
-    "text": as_text,
-    "json": as_json,
-    "junit": as_junit,
+    "text": report_as_text,
+    "json": report_as_json,
+    "junit": report_as_junit,
 }
 _PROFILES: Final = tuple(profile.name.lower() for profile in Profile)
 
