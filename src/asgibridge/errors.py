@@ -9,9 +9,12 @@ __all__ = (
     "ASGIViolationError",
     "AddressError",
     "AlreadyEnteredError",
+    "ApplicationCancelledError",
+    "ApplicationEndedError",
     "ApplicationExitError",
     "ApplicationLoadError",
     "ApplicationTimeoutError",
+    "AsgiProtocolError",
     "BodyTooLargeError",
     "BridgeClosedError",
     "BridgeError",
@@ -22,17 +25,27 @@ __all__ = (
     "ExecutorClosedError",
     "ExecutorDroppedCallError",
     "IncompleteResponseError",
+    "LeaseLostError",
+    "LifespanError",
     "LifespanFailedError",
     "LoopStoppedError",
+    "MessageIgnoredError",
+    "MessageTimeoutError",
     "MissingScopeKeyError",
     "NotAnApplicationError",
     "NotAsyncError",
     "NotEnteredError",
+    "NotExhaustedError",
     "NotSyncError",
+    "NothingPendingError",
     "OptionError",
+    "ReceiveError",
     "RequestRefusedError",
     "RunningLoopError",
+    "SequenceError",
+    "SourceError",
     "UnsupportedScopeError",
+    "WireFormatError",
     "WrongThreadError",
     "WsgiBodyTypeError",
     "WsgiHeaderError",
@@ -203,3 +216,55 @@ class MissingScopeKeyError(BridgeError, KeyError):
 
 class EventError(BridgeError, ValueError):
     """Raised when an event does not have what its type promises."""
+
+
+class AsgiProtocolError(BridgeError, RuntimeError):
+    """Raised in an ASGI application that sends an event in the wrong order."""
+
+
+class NothingPendingError(BridgeError, LookupError):
+    """Raised when a `ManualExecutor` is told to run a call that is not pending."""
+
+
+class SequenceError(BridgeError, RuntimeError):
+    """Raised when a `ThreadSequencer` is used against its order, or broken."""
+
+
+class ApplicationEndedError(BridgeError, EOFError):
+    """Raised when an event is awaited of an application that has returned."""
+
+
+class ApplicationCancelledError(BridgeError, RuntimeError):
+    """Raised when an application under test ended with its own cancellation."""
+
+
+class NotExhaustedError(BridgeError, RuntimeError):
+    """Raised when the end of an iteration is asked for before it has come."""
+
+
+class LeaseLostError(BridgeError, RuntimeError):
+    """Raised for what only the owner of a conversation may do, and is no longer."""
+
+
+class LifespanError(BridgeError, RuntimeError):
+    """Raised when an application reports that it cannot start."""
+
+
+class MessageTimeoutError(BridgeError, TimeoutError):
+    """Raised when an application takes longer over a message than it may."""
+
+
+class MessageIgnoredError(BridgeError, RuntimeError):
+    """Raised when an application ends without asking for its first message."""
+
+
+class ReceiveError(BridgeError, RuntimeError):
+    """Raised when an application waits in two calls of ``receive()`` at once."""
+
+
+class SourceError(BridgeError, ConnectionError):
+    """Raised when a message source cannot be used as it is configured."""
+
+
+class WireFormatError(BridgeError, ValueError):
+    """Raised for outside data that is not a message."""

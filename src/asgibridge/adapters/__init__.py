@@ -1,5 +1,10 @@
 """Applications of one interface as applications of another."""
 
+from ._asgi2 import (
+    ASGI2App as ASGI2App,
+    Asgi2ToAsgi3 as Asgi2ToAsgi3,
+    is_asgi2 as is_asgi2,
+)
 from ._asgi_decorators import (
     asgi_app as asgi_app,
     asgi_method as asgi_method,
@@ -7,6 +12,7 @@ from ._asgi_decorators import (
     lifespan_app as lifespan_app,
     websocket_app as websocket_app,
 )
+from ._asgi_to_wsgi import AsgiToWsgi as AsgiToWsgi
 from ._checking import (
     CheckOutcome as CheckOutcome,
     CheckReport as CheckReport,
@@ -38,7 +44,10 @@ from ._wsgi_to_asgi import WsgiToAsgi as WsgiToAsgi
 
 __all__ = (
     "RULES",
+    "ASGI2App",
     "ASGIValidator",
+    "Asgi2ToAsgi3",
+    "AsgiToWsgi",
     "CheckOutcome",
     "CheckReport",
     "Conversation",
@@ -53,6 +62,7 @@ __all__ = (
     "asgi_method",
     "check_app",
     "http_app",
+    "is_asgi2",
     "is_bytes_message",
     "is_text_message",
     "lifespan_app",

@@ -7,7 +7,7 @@ from typing import Any, final
 import attrs
 
 from ..executors import forget_after_fork
-from ..loops import MailboxRegistry, RecyclableLoop
+from ..loops import MailboxRegistry
 from ..types import BlockingExecutor, LoopRunner
 from ._call import BlockingCall
 from ._observation import Observation
@@ -67,17 +67,10 @@ class Engine:
         self._tasks = set()
 
     def watch(self, call: BlockingCall[Any]) -> None:
-        """Look after *call* and others of its loop from now on.
-
-        Not on a loop that is only there for one call, unless something is in
-        the way: there a timer would cost more than the call.
-        """
+        """Look after *call* and others of its loop from now on."""
         loop = call.mailbox.loop()
-        if loop is None or (
-            isinstance(loop, RecyclableLoop) and call.place.current is None
-        ):
-            return
-        Watch(self, call.mailbox, loop)
+        if loop is not None:
+            Watch(self, call.mailbox, loop)
 
     def keep(self, task: asyncio.Task[Any]) -> None:
         """Keep *task* alive until it is done."""

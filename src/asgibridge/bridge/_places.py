@@ -64,13 +64,15 @@ class Place(Protocol):
 class Frame:
     """A thread that waits for async code, further up in the logical call stack."""
 
-    __slots__ = ("call", "executor", "parent", "post", "runner", "thread")
+    __slots__ = ("call", "executor", "is_alive", "parent", "post", "runner", "thread")
 
     is_final = True
     current = None  # it waits for work, so nothing is in the way
 
     def __init__(self, inbox: Inbox, parent: Place | None) -> None:
         self.executor = CurrentThreadExecutor(inbox)
+        # Whether the wait goes on.
+        self.is_alive = True
         self.parent = parent
         self.post = self.executor.post
         self.thread = self.executor.thread
@@ -79,11 +81,6 @@ class Frame:
         # What runs the async code, if it has only one thread for all of it.
         self.runner: LoopRunner | None = None
 
-    @property
-    def is_alive(self) -> bool:
-        """Whether the wait goes on."""
-        return not self.executor.is_closed
-
     def lend(self, call: "BlockingCall[Any]") -> None:
         """Run *call* here too, if it has not been started elsewhere by then."""
         with suppress(ExecutorClosedError):  # the wait has just ended
@@ -91,6 +88,7 @@ class Frame:
 
     def close(self) -> None:
         """End the wait."""
+        self.is_alive = False
         self.executor.close()
 
 

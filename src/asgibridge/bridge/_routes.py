@@ -62,10 +62,15 @@ class SensitiveRoute:
 
     def send(self, call: BlockingCall[Any], state: ThreadState, /) -> None:
         """Queue *call* there, or run it now where this very thread is meant."""
+        engine = self._engine
         while True:
             call.place = place = self.place()
-            # A loop that runs inside of a blocking call, on that call's thread.
-            if state.call is not None and place.thread == state.ident:
+            if (
+                state.call is not None
+                and place.thread == state.ident
+                and not state.drives(call.loop)
+            ):
+                # The function of that call runs a loop of its own, this one.
                 run_here(call)
                 return
             try:
@@ -76,8 +81,11 @@ class SensitiveRoute:
                 # It ended while we looked: the next one, then.
             else:
                 break
-        if call.mailbox.watch is None:
-            self._engine.watch(call)
+        # Not on a loop that is there for one call only, unless something is in
+        # the way: there a timer would cost more than the call.
+        mailbox = call.mailbox
+        if mailbox.watch is None and not (mailbox.is_brief and place.current is None):
+            engine.watch(call)
 
     def place(self) -> Place:
         """Return the place where thread-sensitive code runs now."""

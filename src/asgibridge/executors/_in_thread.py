@@ -9,7 +9,13 @@ from typing import Any, Self, TypeVar, final
 import attrs
 
 from ..errors import OptionError
-from ..loops import LoopCache, RecyclableLoop, retire, signals_of
+from ..loops import (
+    LoopCache,
+    RecyclableLoop,
+    asyncgen_hooks,
+    retire,
+    signals_of,
+)
 from ..types import CallerExecutor
 from ._caller import CurrentThreadExecutor
 from ._drive import Drive
@@ -99,7 +105,8 @@ class InThreadLoopRunner:
         loop.driver = drive
         loop.note()
         try:
-            return self._drive(loop, drive, call, caller)
+            with asyncgen_hooks(loop):
+                return self._drive(loop, drive, call, caller)
         finally:
             # The same frame that noted it: references are being counted.
             is_clean = loop.is_clean()
@@ -116,7 +123,11 @@ class InThreadLoopRunner:
     ) -> T:
         def finish(_: object) -> None:
             call.collect()
-            call.announce()
+            if drive.has_moved:
+                call.announce()
+            else:  # on this thread, which need not be told by way of its inbox
+                call.is_done = True
+                drive.ring()
 
         inbox = caller.inbox
         outer, inbox.driver = inbox.driver, drive

@@ -10,7 +10,6 @@ from typing import Any, Generic, TypeVar, final
 
 from ..errors import LoopStoppedError
 from ..types import CallerExecutor
-from ._work import name_of
 
 __all__ = ("LoopCall",)
 
@@ -42,7 +41,7 @@ class LoopCall(Generic[T]):
         self, coro: Coroutine[Any, Any, T], context: Context, caller: CallerExecutor
     ) -> None:
         self.is_done = False
-        self._name = name_of(coro)
+        self._name: str = getattr(coro, "__qualname__", "coroutine")
         self._coro: Coroutine[Any, Any, T] | None = coro
         self._context = context
         self._caller = caller
@@ -54,6 +53,10 @@ class LoopCall(Generic[T]):
 
     def __str__(self) -> str:
         return self._name
+
+    def expect(self, loop: AbstractEventLoop) -> None:
+        """Have `check` look at *loop*, which is to start the call soon."""
+        self._loop = loop
 
     def start(self, loop: AbstractEventLoop) -> asyncio.Task[T]:
         """Make the task on *loop*."""
@@ -95,6 +98,10 @@ class LoopCall(Generic[T]):
         """
         try:
             self._caller.run_until(self)
+        except LoopStoppedError:
+            if self._coro is not None:
+                self._coro.close()  # it was never started
+            raise
         except BaseException:
             self._cancel()
             self._caller.run_until(self)

@@ -1,6 +1,7 @@
 """What is known about event loops, and nothing about who uses them."""
 
 from ._internals import (
+    asyncgen_hooks as asyncgen_hooks,
     context_unchanged as context_unchanged,
     running_loop_or_none as running_loop_or_none,
     set_running_loop as set_running_loop,
@@ -25,6 +26,7 @@ __all__ = (
     "Mailbox",
     "MailboxRegistry",
     "RecyclableLoop",
+    "asyncgen_hooks",
     "context_unchanged",
     "retire",
     "running_loop_or_none",

@@ -28,13 +28,23 @@ class Mailbox:
     loop's thread.  The loop keeps its mailbox, not the mailbox its loop.
     """
 
-    __slots__ = ("__weakref__", "_armed", "_letters", "_waker", "loop", "watch")
+    __slots__ = (
+        "__weakref__",
+        "_armed",
+        "_letters",
+        "_waker",
+        "is_brief",
+        "loop",
+        "watch",
+    )
 
     def __init__(self, loop: AbstractEventLoop) -> None:
         """Open a mailbox for *loop*, which runs on the current thread."""
         self.loop = weakref.ref(loop)
         # Free for use by those who look after waiting calls of this loop.
         self.watch: object = None
+        # Whether the loop is there for single calls.
+        self.is_brief = isinstance(loop, RecyclableLoop)
         self._letters: deque[Letter] = deque()
         self._armed = False
         self._waker: Waker

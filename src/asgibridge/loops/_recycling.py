@@ -10,7 +10,14 @@ from typing import Protocol, TypeVar, TypeVarTuple, final
 
 from typing_extensions import override
 
-from ._internals import disown, drop_cancelled_timers, fingerprint, references
+from ._internals import (
+    disown,
+    drop_cancelled_timers,
+    fingerprint,
+    has_work,
+    references,
+    watched,
+)
 
 __all__ = ("Driver", "LoopCache", "RecyclableLoop", "retire")
 
@@ -74,22 +81,28 @@ class RecyclableLoop(asyncio.SelectorEventLoop):
     """
 
     _before: tuple[object, ...] | None = None
+    _own_descriptors = 0
     # Whoever runs this loop in turns with other code of the same thread.
     driver: "Driver | None" = None
 
     def note(self) -> None:
-        """Remember how the idle loop is before a call."""
-        self._before = ()  # so that the attribute itself counts both times
-        self._before = self._look()
+        """Remember how the idle loop was before its first call."""
+        if self._before is None:
+            # First the attributes, so that they count both times.
+            self._own_descriptors = watched(self)
+            self.driver = self.driver
+            self._before = ()
+            self._before = self._look()
 
     def is_clean(self) -> bool:
         """Whether the loop is as it was; asked from the frame that noted it."""
-        drop_cancelled_timers(self)
+        if has_work(self):
+            drop_cancelled_timers(self)
         return self._before is not None and self._look() == self._before
 
     def tolerate(self, function: Callable[[AbstractEventLoop], T]) -> T:
         """Do something to the loop that is to stay from call to call."""
-        before = self._look()
+        before, watched_before = self._look(), watched(self)
         result = function(self)
         after = self._look()
         if self._before and before and after:
@@ -101,14 +114,14 @@ class RecyclableLoop(asyncio.SelectorEventLoop):
                 else noted
                 for noted, old, new in zip(self._before, before, after, strict=True)
             )
+            self._own_descriptors += watched(self) - watched_before
         return result
 
     def is_quiet(self) -> bool:
         """Whether nothing can happen on the loop before somebody calls it."""
-        drop_cancelled_timers(self)
-        now, before = fingerprint(self), self._before
-        # Of what is in there: what is ready, what is timed, what is watched.
-        return now is not None and before is not None and now[1:4] == before[1:4]
+        if has_work(self):
+            drop_cancelled_timers(self)
+        return not has_work(self) and watched(self) == self._own_descriptors
 
     @override
     def call_soon_threadsafe(

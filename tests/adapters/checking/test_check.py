@@ -88,7 +88,7 @@ def says(*events: Event) -> Handler:
     return handler
 
 
-def check(app: ASGIApp, **options: Any) -> CheckReport:  # noqa: ANN401 - passed on
+def check(app: ASGIApp, **options: Any) -> CheckReport:
     """Check *app*."""
     return asyncio.run(check_app(app, **{"timeout": 0.05} | options))
 

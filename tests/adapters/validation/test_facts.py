@@ -161,7 +161,7 @@ def test_ends_are_those_of_the_facts(machine: Machine, name: str) -> None:
     assert machine.ends == ends - {"CLOSED"}
 
 
-def _fact_rule_ids(node: Any) -> Iterable[str]:  # noqa: ANN401 - JSON
+def _fact_rule_ids(node: Any) -> Iterable[str]:
     if isinstance(node, dict):
         for rule in node.get("rules", []):
             yield rule["id"]
