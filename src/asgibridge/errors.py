@@ -6,8 +6,10 @@ object, and what to do about it.
 """
 
 __all__ = (
+    "AddressError",
     "AlreadyEnteredError",
     "ApplicationExitError",
+    "ApplicationLoadError",
     "ApplicationTimeoutError",
     "AsgiProtocolError",
     "BodyTooLargeError",
@@ -21,6 +23,7 @@ __all__ = (
     "IncompleteResponseError",
     "LifespanFailedError",
     "LoopStoppedError",
+    "NotAnApplicationError",
     "NotAsyncError",
     "NotEnteredError",
     "NotSyncError",
@@ -153,3 +156,18 @@ class LifespanFailedError(BridgeError, RuntimeError):
 
 class AsgiProtocolError(BridgeError, RuntimeError):
     """Raised in an ASGI application that sends an event in the wrong order."""
+
+
+# The command line.
+
+
+class ApplicationLoadError(BridgeError, ImportError):
+    """Raised when ``module:attribute`` cannot be imported or has no such name."""
+
+
+class NotAnApplicationError(BridgeError, TypeError):
+    """Raised for what is neither a WSGI nor an ASGI application."""
+
+
+class AddressError(BridgeError, OSError):
+    """Raised when a server cannot listen at the address it was given."""

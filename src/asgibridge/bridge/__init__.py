@@ -1,8 +1,11 @@
 """Crossing between blocking and async code."""
 
 from ._bridge import (
-    AsyncToSyncDecorator as AsyncToSyncDecorator,
     Bridge as Bridge,
+)
+from ._decorators import (
+    AsyncToSyncDecorator as AsyncToSyncDecorator,
+    ContextMode as ContextMode,
     SyncToAsyncDecorator as SyncToAsyncDecorator,
 )
 from ._scopes import (
@@ -14,6 +17,7 @@ __all__ = (
     "AsyncSingleThreadContext",
     "AsyncToSyncDecorator",
     "Bridge",
+    "ContextMode",
     "SyncToAsyncDecorator",
     "ThreadSensitiveContext",
 )

@@ -11,8 +11,8 @@ from ..loops import running_loop_or_none
 from ._engine import Engine
 from ._hosted import HostedCall
 from ._metadata import dressed_as
-from ._outermost import run_outermost
-from ._places import Frame, nearest_alive
+from ._observation import Observed
+from ._outermost import OutermostCall
 
 __all__ = ("AsyncToSync",)
 
@@ -31,19 +31,34 @@ class AsyncToSync:
 
     def wrap(self, fn: Callable[P, Awaitable[T]]) -> Callable[P, T]:
         """Return a blocking function that runs *fn* on the right loop."""
-        engine = self._engine
+        engine, observation = self._engine, self._engine.observation
+        is_observed = bool(observation)
         may_host, refuses_loop = not self._force_new_loop, not self._helper_loop
 
         def call(*args: P.args, **kwargs: P.kwargs) -> T:
             if refuses_loop and running_loop_or_none() is not None:
                 raise _running_loop_error(fn)
+            function: Callable[..., Awaitable[T]] = fn
+            if is_observed:
+                record = observation.queued("async_to_sync", fn)
+                function = Observed(observation.run_async, record)
             state = engine.threads.state
             outer = state.call
-            if outer is None or not (may_host and outer.can_host):
-                return run_outermost(engine, state, fn, args, kwargs)
-            outer.check_cancelled()
-            frame = Frame(state.inbox, nearest_alive(engine.affinity))
-            return HostedCall(engine, outer, frame, fn, args, kwargs).wait()
+            inner: HostedCall[T] | OutermostCall[T]
+            if outer is not None and may_host and outer.can_host:
+                outer.check_cancelled()
+                inner = HostedCall(engine, outer, state, function, args, kwargs)
+            else:
+                inner = OutermostCall(engine, state, function, args, kwargs)
+            inner.wait()
+            exception = inner.exception
+            if exception is None:
+                return inner.returned
+            try:
+                inner.exception = None
+                raise exception
+            finally:
+                del exception  # no cycle through this frame
 
         return dressed_as(fn, call)
 

@@ -1,38 +1,37 @@
 """The composition root of crossing."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from contextvars import Context
+from functools import partial
 from types import TracebackType
-from typing import Any, ParamSpec, Protocol, Self, TypeVar, final, overload
+from typing import (
+    Any,
+    ParamSpec,
+    Self,
+    TypeVar,
+    final,
+    get_args,
+    overload,
+)
 
 from ..errors import AlreadyEnteredError, BridgeClosedError, OptionError
 from ..executors import PerCallLoopRunner, ThreadSensitivePool, WorkerPool
 from ..types import BlockingExecutor, LoopRunner, Observer
 from ._async_to_sync import AsyncToSync
 from ._callables import applied, check_may_be_async, check_may_be_sync
+from ._context_modes import CallInContext, SharingCall
+from ._decorators import AsyncToSyncDecorator, ContextMode, SyncToAsyncDecorator
 from ._engine import Engine
-from ._places import SharedPlace
-from ._routes import FixedRoute, Route, SensitiveRoute, poster
+from ._observation import Observation
+from ._places import ExecutorPlace
+from ._routes import FixedRoute, Route, SensitiveRoute, WhenParked, poster
 from ._scopes import AsyncSingleThreadContext, ThreadSensitiveContext
 from ._sync_to_async import SyncToAsync
 
-__all__ = ("AsyncToSyncDecorator", "Bridge", "SyncToAsyncDecorator")
+__all__ = ("Bridge",)
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-class SyncToAsyncDecorator(Protocol):
-    """Turns a blocking function into an async one."""
-
-    def __call__(
-        self, fn: Callable[P, T], /
-    ) -> Callable[P, Coroutine[Any, Any, T]]: ...
-
-
-class AsyncToSyncDecorator(Protocol):
-    """Turns an async function into a blocking one."""
-
-    def __call__(self, fn: Callable[P, Awaitable[T]], /) -> Callable[P, T]: ...
 
 
 @final
@@ -60,6 +59,8 @@ class Bridge:
         workers: Runs the other calls.  None makes a `WorkerPool`.
         runner: Runs async code for blocking callers that have no loop above
             them.  None makes a `PerCallLoopRunner`.
+        context: Which context blocking calls work in where they do not say:
+            see `sync_to_async`.
         observers: Are told about every crossing.
         stuck_after: How long a call may wait behind another before observers
             and the log are told, in seconds.
@@ -73,6 +74,7 @@ class Bridge:
     __slots__ = (
         "__weakref__",
         "_anywhere",
+        "_context",
         "_engine",
         "_entered",
         "_on_close",
@@ -86,12 +88,16 @@ class Bridge:
         thread_sensitive: BlockingExecutor | None = None,
         workers: BlockingExecutor | None = None,
         runner: LoopRunner | None = None,
+        context: ContextMode = "copy",
         observers: Iterable[Observer] = (),
         stuck_after: float = 10.0,
         name: str = "asgibridge",
     ) -> None:
         if stuck_after <= 0:
             msg = f"stuck_after is in seconds and above 0, got {stuck_after!r}"
+            raise OptionError(msg)
+        if context not in get_args(ContextMode):
+            msg = f'context is "copy" or "share", got {context!r}'
             raise OptionError(msg)
         self._on_close: list[Callable[[], object]] = []
         self._owned: list[ThreadSensitivePool | WorkerPool | PerCallLoopRunner] = []
@@ -108,15 +114,13 @@ class Bridge:
             thread_sensitive=thread_sensitive,
             workers=workers,
             runner=runner,
-            observers=tuple(observers),
+            observation=Observation(tuple(observers), name),
             stuck_after=stuck_after,
             name=name,
         )
-        shared = SharedPlace(thread_sensitive, poster(thread_sensitive))
-        self._sensitive = SyncToAsync(
-            self._engine, SensitiveRoute(self._engine, shared)
-        )
-        self._anywhere = SyncToAsync(self._engine, FixedRoute(poster(workers)))
+        self._sensitive = SensitiveRoute(self._engine, _place(thread_sensitive))
+        self._anywhere = FixedRoute(self._engine, _place(workers))
+        self._context: ContextMode = context
         self._entered = False
 
     def __repr__(self) -> str:
@@ -134,6 +138,7 @@ class Bridge:
         thread_sensitive: bool = True,
         executor: BlockingExecutor | None = None,
         abandon_on_cancel: bool = False,
+        context: ContextMode | Context | None = None,
     ) -> Callable[P, Coroutine[Any, Any, T]]: ...
 
     @overload
@@ -145,6 +150,7 @@ class Bridge:
         thread_sensitive: bool = True,
         executor: BlockingExecutor | None = None,
         abandon_on_cancel: bool = False,
+        context: ContextMode | Context | None = None,
     ) -> SyncToAsyncDecorator: ...
 
     def sync_to_async(
@@ -155,6 +161,7 @@ class Bridge:
         thread_sensitive: bool = True,
         executor: BlockingExecutor | None = None,
         abandon_on_cancel: bool = False,
+        context: ContextMode | Context | None = None,
     ) -> Any:
         """Return an async function that runs the blocking *fn* on a thread.
 
@@ -175,16 +182,23 @@ class Bridge:
             abandon_on_cancel: Stop waiting for a running call at once when the
                 task is cancelled.  The call runs on; if it raises, the loop's
                 exception handler is told.
+            context: Which context variables the call sees and sets.  "copy":
+                those of its caller, in a copy, from which changes are brought
+                back.  "share": those of its caller, in the caller's very
+                context, so that tokens can be reset on either side; no other
+                task may be given that context.  A `contextvars.Context`: those
+                of that context, where changes are put when the call has ended.
+                None takes the bridge's mode.
 
         Raises:
             NotSyncError: If *fn* is async, a generator function or no callable.
-            OptionError: If an executor is given and *thread_sensitive* as well.
+            OptionError: If an executor is given and *thread_sensitive* as well,
+                or for a call to be abandoned that shares its caller's context.
         """
-        if executor is None and not abandon_on_cancel:  # made before: the usual ones
-            wrapper = self._sensitive if thread_sensitive else self._anywhere
-        else:
-            route = self._route(thread_sensitive, executor)
-            wrapper = SyncToAsync(self._engine, route, abandon_on_cancel)
+        mode = self._context if context is None else context
+        wrapper = self._wrapper(
+            self._route(thread_sensitive, executor), mode, abandon_on_cancel
+        )
         return applied(fn, check_may_be_sync, wrapper.wrap)
 
     def _route(
@@ -193,7 +207,7 @@ class Bridge:
         executor: BlockingExecutor | None,
     ) -> Route:
         if executor is None:
-            return (self._sensitive if thread_sensitive else self._anywhere).route
+            return self._sensitive if thread_sensitive else self._anywhere
         if thread_sensitive:
             msg = (
                 f"thread-sensitive code does not choose its executor, got {executor!r}: "
@@ -204,7 +218,30 @@ class Bridge:
         if not callable(getattr(executor, "submit", None)):
             msg = f"executor needs a method `submit`, got {executor!r}"
             raise OptionError(msg)
-        return FixedRoute(poster(executor))
+        return FixedRoute(self._engine, _place(executor))
+
+    def _wrapper(
+        self,
+        route: Route,
+        mode: object,
+        may_abandon: bool,  # noqa: FBT001  # passed on
+    ) -> SyncToAsync:
+        if mode == "copy":
+            return SyncToAsync(self._engine, route, may_abandon)
+        if isinstance(mode, Context):
+            make = partial(CallInContext[Any], given=mode)
+            return SyncToAsync(self._engine, route, may_abandon, make)
+        if mode != "share":
+            msg = f'context is "copy", "share" or a contextvars.Context, got {mode!r}'
+            raise OptionError(msg)
+        if may_abandon:
+            msg = (
+                'a call with context="share" cannot be abandoned, since its task '
+                'cannot go on without the context: use context="copy"'
+            )
+            raise OptionError(msg)
+        route = WhenParked(route)
+        return SyncToAsync(self._engine, route, may_abandon, SharingCall[Any])
 
     @overload
     def async_to_sync(
@@ -315,3 +352,7 @@ class Bridge:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _place(executor: BlockingExecutor) -> ExecutorPlace:
+    return ExecutorPlace(executor, poster(executor))

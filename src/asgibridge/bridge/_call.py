@@ -3,18 +3,20 @@
 import sys
 from asyncio import AbstractEventLoop, CancelledError
 from collections.abc import Callable, Generator
-from contextvars import Context, copy_context
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+from contextvars import Context, Token, copy_context
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..executors import name_of
 from ..loops import Mailbox, context_unchanged
 from ._cancellation import shielded
-from ._context import write_back
+from ._context import take_back, write_back
 from ._late import report_late
 
 if TYPE_CHECKING:
     from ._engine import Engine
     from ._hosted import HostedCall
+    from ._observation import CrossingRecord
+    from ._places import Place
 
 __all__ = ("BlockingCall",)
 
@@ -40,24 +42,27 @@ class BlockingCall(Generic[T]):
         "_base",
         "_cancel_args",
         "_context",
-        "_engine",
-        "_exception",
         "_fn",
         "_handling",
         "_is_left",
         "_kwargs",
         "_loop",
         "_may_abandon",
-        "_result",
         "_ticket",
+        "_tokens",
         "_wakeup",
         "_wakeup_context",
         "can_host",
+        "crossing",
+        "engine",
+        "exception",
         "hosted",
         "inner_cancel",
         "is_cancelled",
         "is_done",
         "mailbox",
+        "place",
+        "returned",
     )
 
     def __init__(
@@ -70,7 +75,7 @@ class BlockingCall(Generic[T]):
         kwargs: dict[str, Any],
         may_abandon: bool,  # noqa: FBT001  # keywords would cost time here
     ) -> None:
-        self._engine = engine
+        self.engine = engine
         self._loop = loop
         self._fn = fn
         self._args = args
@@ -81,12 +86,18 @@ class BlockingCall(Generic[T]):
         # What the caller is handling: the function sees it, as a plain call would.
         self._handling = sys.exception()
         self._ticket = [True]
+        # Of variables that were set in the task before the function had ended.
+        self._tokens: list[Token[Any]] = []
         self._wakeup: Callable[[object], object] | None = None
         self._wakeup_context: Context
         self._cancel_args: tuple[Any, ...]
-        self._exception: BaseException | None = None
-        self._result: T
+        self.exception: BaseException | None = None
+        self.returned: T
         self._is_left = False
+        # What observers know of the call, if there are any.
+        self.crossing: CrossingRecord | None = None
+        # Where the call is queued; set by the route.
+        self.place: Place
         self.mailbox = mailbox
         self.is_done = False
         self.is_cancelled = False
@@ -118,16 +129,16 @@ class BlockingCall(Generic[T]):
             self._ticket.pop()  # as in claim(), which would cost time here
         except IndexError:
             return
-        state = self._engine.threads.state
+        state = self.engine.threads.state
         outer, state.call = state.call, self
         try:
             if self._handling is None:
-                self._result = self._context.run(self._fn, *self._args, **self._kwargs)
+                self.returned = self._context.run(self._fn, *self._args, **self._kwargs)
             else:
-                self._result = self._run_handling(self._handling)
+                self.returned = self._run_handling(self._handling)
         except BaseException as exc:  # noqa: BLE001  # the awaiting task gets it
             traceback = exc.__traceback__
-            self._exception = exc.with_traceback(traceback and traceback.tb_next)
+            self.exception = exc.with_traceback(traceback and traceback.tb_next)
             del exc, traceback
         state.call = outer
         self._complete()
@@ -143,13 +154,18 @@ class BlockingCall(Generic[T]):
     def fail(self, exception: BaseException) -> None:
         """End the call with *exception*, unless it runs or has run."""
         if self.claim():
-            self._exception = exception
+            self.exception = exception
             self._complete()
 
     def check_cancelled(self) -> None:
         """Raise if the awaiting task was cancelled: no more work for it."""
         if self.is_cancelled:
             raise CancelledError(*self._cancel_args)
+
+    @property
+    def made_in(self) -> "Place | None":
+        """The innermost place around the code that made the call."""
+        return self._context.get(self.engine.affinity)
 
     @property
     def is_waiting(self) -> bool:
@@ -171,12 +187,16 @@ class BlockingCall(Generic[T]):
         try:
             self.mailbox.post(self)
         except RuntimeError:  # the loop is closed, the task is no more
-            report_late(self, self._exception, None)
+            report_late(self, self.exception, None)
 
     # -- for the task, on the loop's thread --
 
-    def __await__(self) -> Generator[Any, None, T]:
-        """Park the task until the function has ended."""
+    def __await__(self) -> Generator[Any, None, None]:
+        """Park the task until the function has ended.
+
+        What it raised is in `exception` then, for the wrapper to raise: so the
+        traceback shows the wrapper and the function, and nothing in between.
+        """
         try:
             while not self.is_done:
                 self._asyncio_future_blocking = True
@@ -193,10 +213,9 @@ class BlockingCall(Generic[T]):
             self.claim()
             raise
         if not context_unchanged(self._context, self._base):
-            write_back(self._context, self._base)
-        if self.is_cancelled or self._exception is not None:
-            self._raise()
-        return self._result
+            self._write_back()
+        if self.is_cancelled:
+            self._put_cancellation_first()
 
     def _note_cancellation(self, exc: CancelledError) -> None:
         """A second cancellation, which was thrown in: remember it."""
@@ -229,26 +248,23 @@ class BlockingCall(Generic[T]):
         if self.is_cancelled:
             hosted.refuse(CancelledError(*self._cancel_args))
             return
-        self._base = yield from hosted.serve(self._base)
+        self._base = yield from hosted.serve(self._base, self._tokens)
         if hosted.cancel_args is not None:
-            # Not for the function to swallow: see _raise.
+            # Not for the function to swallow.
             self.is_cancelled = True
             self._cancel_args = hosted.cancel_args
 
-    def _raise(self) -> NoReturn:
-        """Raise what the function did, or that the task was cancelled meanwhile."""
-        exception, self._exception = self._exception, None
-        try:
-            if exception is None or (
-                self.is_cancelled
-                and not isinstance(
-                    exception, (CancelledError, KeyboardInterrupt, SystemExit)
-                )
-            ):
-                raise CancelledError(*self._cancel_args) from exception
-            raise exception
-        finally:
-            del exception  # no cycle through this frame
+    def _write_back(self) -> None:
+        """Bring what the function set to the caller."""
+        write_back(self._context, self._base)
+        take_back(self._tokens, self._context)
+
+    def _put_cancellation_first(self) -> None:
+        """Have the task raise CancelledError, whatever the function did."""
+        exception = self.exception
+        if not isinstance(exception, (CancelledError, KeyboardInterrupt, SystemExit)):
+            self.exception = CancelledError(*self._cancel_args)
+            self.exception.__cause__ = exception
 
     def deliver(self) -> None:
         """Wake the task; in a callback of the loop."""
@@ -261,9 +277,9 @@ class BlockingCall(Generic[T]):
 
     def _deliver_late(self) -> None:
         if self.hosted is not None and self.hosted.claim():
-            self.hosted.adopt(self._loop)
+            _ = self.hosted.adopt(self._loop)  # the engine keeps it
         elif self.is_done:
-            exception, self._exception = self._exception, None
+            exception, self.exception = self.exception, None
             report_late(self, exception, self._loop)
 
     # -- asyncio's future protocol, called by the task --

@@ -1,16 +1,17 @@
 """Carrying context variables across."""
 
-from contextvars import Context
-from typing import Final
+from collections.abc import Iterable
+from contextvars import Context, Token
+from typing import Any, Final
 
 from ..loops import context_unchanged
 
-__all__ = ("write_back",)
+__all__ = ("take_back", "write_back")
 
 _MISSING: Final = object()
 
 
-def write_back(changed: Context, base: Context) -> None:
+def write_back(changed: Context, base: Context) -> list[Token[Any]]:
     """Set, in the current context, what *changed* has that *base* had not.
 
     Values are compared by identity, so that nobody's ``__eq__`` is called; only
@@ -19,9 +20,27 @@ def write_back(changed: Context, base: Context) -> None:
 
     A variable that was reset to having no value keeps the value it has here:
     a context offers no way to remove one but the token it was set with.
+
+    Returns:
+        The tokens of the variables that *base* had no value for; see `take_back`.
     """
+    tokens: list[Token[Any]] = []
     if context_unchanged(changed, base):
-        return
+        return tokens
     for variable, value in changed.items():
-        if base.get(variable, _MISSING) is not value:
-            variable.set(value)
+        before = base.get(variable, _MISSING)
+        if before is not value:
+            token = variable.set(value)
+            if before is _MISSING:
+                tokens.append(token)
+    return tokens
+
+
+def take_back(tokens: Iterable[Token[Any]], final: Context) -> None:
+    """Undo the tokens of variables that *final* has no value for any more.
+
+    In the context that the tokens were made in.
+    """
+    for token in tokens:
+        if token.var not in final:
+            token.var.reset(token)

@@ -8,9 +8,12 @@ import attrs
 
 from ..executors import forget_after_fork
 from ..loops import MailboxRegistry
-from ..types import BlockingExecutor, LoopRunner, Observer
+from ..types import BlockingExecutor, LoopRunner
+from ._call import BlockingCall
+from ._observation import Observation
 from ._places import Frame, Place
 from ._threads import ThreadLocals
+from ._watch import Watch
 
 __all__ = ("Engine",)
 
@@ -27,12 +30,14 @@ class Engine:
     thread_sensitive: BlockingExecutor
     workers: BlockingExecutor
     runner: LoopRunner
-    observers: tuple[Observer, ...]
+    observation: Observation
     # How long a call may wait behind another before that is reported, seconds.
     stuck_after: float
     name: str
     # The innermost place that the current code is inside of.
     affinity: ContextVar[Place | None] = attrs.field(init=False)
+    # Tells two contexts apart: set in one, looked for in the other.
+    probe: ContextVar[object] = attrs.field(init=False)
     # The runner of the enclosing AsyncSingleThreadContext.
     own_runner: ContextVar[LoopRunner | None] = attrs.field(init=False)
     threads: ThreadLocals = attrs.field(init=False)
@@ -55,10 +60,17 @@ class Engine:
         """
         self.affinity = ContextVar(f"{self.name}.affinity", default=None)
         self.own_runner = ContextVar(f"{self.name}.runner", default=None)
+        self.probe = ContextVar(f"{self.name}.probe", default=None)
         self.threads = ThreadLocals()
         self.mailboxes = MailboxRegistry()
         self.homes = {}
         self._tasks = set()
+
+    def watch(self, call: BlockingCall[Any]) -> None:
+        """Look after *call* and others of its loop from now on."""
+        loop = call.mailbox.loop()
+        if loop is not None:
+            Watch(self, call.mailbox, loop)
 
     def keep(self, task: asyncio.Task[Any]) -> None:
         """Keep *task* alive until it is done."""

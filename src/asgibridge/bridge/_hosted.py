@@ -5,7 +5,7 @@ import sys
 from asyncio import AbstractEventLoop, CancelledError
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import suppress
-from contextvars import Context, copy_context
+from contextvars import Context, Token, copy_context
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, final
 
 from ..errors import LoopStoppedError
@@ -13,7 +13,8 @@ from ..executors import name_of
 from ..loops import context_unchanged
 from ._awaitables import awaiting
 from ._context import write_back
-from ._places import Frame
+from ._places import Frame, nearest_alive
+from ._threads import ThreadState
 
 if TYPE_CHECKING:
     from ._call import BlockingCall
@@ -40,40 +41,41 @@ class HostedCall(Generic[T]):
         "_changes",
         "_context",
         "_engine",
-        "_exception",
         "_fn",
-        "_frame",
         "_handling",
         "_interrupted",
         "_is_claimed",
         "_kwargs",
-        "_result",
         "_stopped_looks",
         "cancel_args",
+        "exception",
+        "frame",
         "host",
         "is_done",
+        "returned",
     )
 
     def __init__(
         self,
         engine: "Engine",
         call: "BlockingCall[Any]",
-        frame: Frame,
+        state: ThreadState,
         fn: Callable[..., Awaitable[T]],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> None:
         self._engine = engine
         self._call = call
-        self._frame = frame
+        self.frame = Frame(state.inbox, nearest_alive(engine.affinity))
+        self.frame.call = call
         self._fn = fn
         self._args = args
         self._kwargs = kwargs
         self._context = copy_context()
         self._handling = sys.exception()
         self._changes: tuple[Context, Context] | None = None
-        self._exception: BaseException | None = None
-        self._result: T
+        self.exception: BaseException | None = None
+        self.returned: T
         self._interrupted = False
         self._stopped_looks = 0
         # The task that runs the coroutine, once it does.
@@ -89,8 +91,11 @@ class HostedCall(Generic[T]):
 
     # -- on the thread of the blocking function --
 
-    def wait(self) -> T:
-        """Have the coroutine run, serve this thread meanwhile, return its result."""
+    def wait(self) -> None:
+        """Have the coroutine run, and serve this thread meanwhile.
+
+        What it raised is in `exception` then, what it returned in `returned`.
+        """
         call = self._call
         call.hosted = self
         try:
@@ -101,25 +106,18 @@ class HostedCall(Generic[T]):
             self._serve_thread()
         finally:
             call.hosted = None
-            self._frame.close()
+            self.frame.close()
         if self._changes is not None:
             write_back(*self._changes)
-        exception, self._exception = self._exception, None
-        if exception is None:
-            return self._result
-        try:
-            raise exception
-        finally:
-            del exception  # no cycle through this frame
 
     def _serve_thread(self) -> None:
         try:
-            self._frame.executor.run_until(self)
+            self.frame.executor.run_until(self)
         except (KeyboardInterrupt, SystemExit):
             # Ctrl-C while the main thread waits here: the coroutine is
             # cancelled, and the interrupt goes on when it has ended.
             self._interrupt()
-            self._frame.executor.run_until(self)
+            self.frame.executor.run_until(self)
             raise
 
     def _interrupt(self) -> None:
@@ -157,25 +155,29 @@ class HostedCall(Generic[T]):
         was_claimed, self._is_claimed = self._is_claimed, True
         return not was_claimed
 
-    def serve(self, base: Context) -> Generator[Any, None, Context]:
+    def serve(
+        self, base: Context, tokens: list[Token[Any]]
+    ) -> Generator[Any, None, Context]:
         """Run the coroutine, in the parked task.
 
         Args:
-            base: The context that the blocking function began with.
+            base: The context up to which the function's changes are known here.
+            tokens: Gets those of variables that are set here and may have to be
+                taken back when the function has ended.
 
         Returns:
-            The context up to which the function's changes are known here.
+            The new base.
         """
         self.host = host = asyncio.current_task()
         affinity = self._engine.affinity
         # The coroutine sees what the function has set so far.
-        write_back(self._context, base)
-        token = affinity.set(self._frame)
+        tokens += write_back(self._context, base)
+        token = affinity.set(self.frame)
         before = copy_context()
         try:
-            self._result = yield from self._awaited()
+            self.returned = yield from self._awaited()
         except GeneratorExit:
-            self._exception = self._stopped()
+            self.exception = self._stopped()
             raise
         except BaseException as exc:  # noqa: BLE001  # the blocking function gets it
             self._take(exc, host)
@@ -194,7 +196,7 @@ class HostedCall(Generic[T]):
 
     def _take(self, exception: BaseException, host: "asyncio.Task[Any] | None") -> None:
         traceback = exception.__traceback__
-        self._exception = exception.with_traceback(traceback and traceback.tb_next)
+        self.exception = exception.with_traceback(traceback and traceback.tb_next)
         if isinstance(exception, CancelledError) and host is not None:
             if self._interrupted:
                 host.uncancel()  # it was us
@@ -203,21 +205,22 @@ class HostedCall(Generic[T]):
 
     def refuse(self, exception: BaseException) -> None:
         """Answer with *exception* instead of running the coroutine."""
-        self._exception = exception
+        self.exception = exception
         self._end()
 
-    def adopt(self, loop: AbstractEventLoop) -> None:
-        """Run the coroutine in a task of its own: the parked one has gone."""
+    def adopt(self, loop: AbstractEventLoop) -> asyncio.Task[None]:
+        """Run the coroutine in a task of its own: the parked one cannot."""
         coro = self._serve_alone()
-        self._context.run(self._engine.affinity.set, self._frame)
+        self._context.run(self._engine.affinity.set, self.frame)
         task = loop.create_task(coro, name=str(self), context=self._context)
         self._engine.keep(task)
+        return task
 
     async def _serve_alone(self) -> None:
         before = copy_context()
         self.host = host = asyncio.current_task()
         try:
-            self._result = await awaiting(
+            self.returned = await awaiting(
                 self._fn, self._args, self._kwargs, self._handling
             )
         except BaseException as exc:  # noqa: BLE001  # the blocking function gets it
@@ -230,4 +233,4 @@ class HostedCall(Generic[T]):
 
     def _end(self) -> None:
         self.is_done = True
-        self._frame.executor.wake(self)
+        self.frame.executor.wake(self)

@@ -5,7 +5,7 @@ import sys
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, final
 
 from ..errors import DeadlockError
 from ..executors import name_of
@@ -19,34 +19,88 @@ from ._threads import ThreadState
 if TYPE_CHECKING:
     from ._call import BlockingCall
 
-__all__ = ("run_outermost",)
+__all__ = ("OutermostCall",)
 
 T = TypeVar("T")
 
 
-def run_outermost(
-    engine: Engine,
-    state: ThreadState,
-    fn: Callable[..., Awaitable[T]],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-) -> T:
-    """Run ``fn(*args, **kwargs)`` with the bridge's runner, serving this thread."""
-    parent = nearest_alive(engine.affinity)
-    frame = Frame(state.inbox, parent)
-    runner = engine.runner
-    if (own_runner := engine.own_runner.get()) is not None:
-        _check_is_free(own_runner, parent, fn)
-        runner = frame.runner = own_runner
-    context = copy_context()
-    context.run(engine.affinity.set, frame)
-    base = context.copy()
-    coro = _main(engine, frame, state.call, fn, args, kwargs, sys.exception())
-    try:
-        return runner.run(coro, context=context, caller=frame.executor)
-    finally:
-        frame.close()
-        write_back(context, base)
+@final
+class OutermostCall(Generic[T]):
+    """Runs a coroutine with the bridge's runner, and serves the calling thread."""
+
+    __slots__ = (
+        "_args",
+        "_engine",
+        "_fn",
+        "_frame",
+        "_handling",
+        "_kwargs",
+        "_outer",
+        "_runner",
+        "exception",
+        "returned",
+    )
+
+    def __init__(
+        self,
+        engine: Engine,
+        state: ThreadState,
+        fn: Callable[..., Awaitable[T]],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> None:
+        parent = nearest_alive(engine.affinity)
+        self._engine = engine
+        self._fn = fn
+        self._args = args
+        self._kwargs = kwargs
+        self._handling = sys.exception()
+        self._frame = frame = Frame(state.inbox, parent)
+        self._outer = frame.call = state.call
+        self._runner = engine.runner
+        if (own_runner := engine.own_runner.get()) is not None:
+            _check_is_free(own_runner, parent, fn)
+            self._runner = frame.runner = own_runner
+        self.exception: BaseException | None = None
+        self.returned: T
+
+    def wait(self) -> None:
+        """Have the coroutine run, and serve this thread meanwhile.
+
+        What it raised is in `exception` then, what it returned in `returned`.
+        """
+        engine, frame = self._engine, self._frame
+        context = copy_context()
+        context.run(engine.affinity.set, frame)
+        base = context.copy()
+        coro: Any = self._main()
+        coro.__qualname__ = name_of(self._fn)  # which becomes the task's name
+        try:
+            self._runner.run(coro, context=context, caller=frame.executor)
+        finally:
+            frame.close()
+            write_back(context, base)
+
+    async def _main(self) -> None:
+        """Make the loop known, then do the user's part; the runner's task."""
+        homes, frame = self._engine.homes, self._frame
+        key = id(asyncio.get_running_loop())
+        is_home = homes.setdefault(key, frame) is frame
+        try:
+            if self._outer is not None:
+                _pass_cancellation_on(self._outer)
+            self.returned = await awaiting(
+                self._fn, self._args, self._kwargs, self._handling
+            )
+        except BaseException as exc:  # noqa: BLE001  # the caller gets it
+            traceback = exc.__traceback__
+            self.exception = exc.with_traceback(traceback and traceback.tb_next)
+            del exc, traceback
+        finally:
+            if is_home:
+                del homes[key]
+            if self._outer is not None:
+                self._outer.inner_cancel = None
 
 
 def _check_is_free(
@@ -63,29 +117,6 @@ def _check_is_free(
             )
             raise DeadlockError(msg)
         place = place.parent
-
-
-async def _main(
-    engine: Engine,
-    frame: Frame,
-    outer: "BlockingCall[Any] | None",
-    fn: Callable[..., Awaitable[T]],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    handling: BaseException | None,
-) -> T:
-    """What the runner's task does: make the loop known, then the user's part."""
-    loop = asyncio.get_running_loop()
-    if outer is not None:
-        _pass_cancellation_on(outer)
-    home = engine.homes.setdefault(id(loop), frame)
-    try:
-        return await awaiting(fn, args, kwargs, handling)
-    finally:
-        if home is frame:
-            del engine.homes[id(loop)]
-        if outer is not None:
-            outer.inner_cancel = None
 
 
 def _pass_cancellation_on(outer: "BlockingCall[Any]") -> None:

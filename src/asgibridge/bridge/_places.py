@@ -1,19 +1,20 @@
 """Where thread-sensitive code may run: what waits above it, what encloses it."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import ContextVar
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol, final
 
 import attrs
 
-from ..executors import CurrentThreadExecutor
+from ..errors import ExecutorClosedError
+from ..executors import CurrentThreadExecutor, Inbox
 from ..types import BlockingExecutor, LoopRunner, Runnable
 
 if TYPE_CHECKING:
     from ._call import BlockingCall
 
-__all__ = ("Frame", "Place", "SharedPlace", "nearest_alive")
+__all__ = ("ExecutorPlace", "Frame", "Place", "nearest_alive")
 
 
 class Place(Protocol):
@@ -39,6 +40,11 @@ class Place(Protocol):
         ...
 
     @property
+    def executor(self) -> BlockingExecutor:
+        """What runs the calls."""
+        ...
+
+    @property
     def thread(self) -> int | None:
         """The thread that calls run on, as far as that is known."""
         ...
@@ -58,36 +64,44 @@ class Place(Protocol):
 class Frame:
     """A thread that waits for async code, further up in the logical call stack."""
 
-    __slots__ = ("executor", "parent", "post", "runner", "thread")
+    __slots__ = ("call", "executor", "is_alive", "parent", "post", "runner", "thread")
 
     is_final = True
     current = None  # it waits for work, so nothing is in the way
 
-    def __init__(self, inbox: SimpleQueue[Runnable], parent: Place | None) -> None:
+    def __init__(self, inbox: Inbox, parent: Place | None) -> None:
         self.executor = CurrentThreadExecutor(inbox)
+        # Whether the wait goes on.
+        self.is_alive = True
         self.parent = parent
         self.post = self.executor.post
         self.thread = self.executor.thread
+        # The blocking call that this thread is in while it waits.
+        self.call: BlockingCall[Any] | None = None
         # What runs the async code, if it has only one thread for all of it.
         self.runner: LoopRunner | None = None
 
-    @property
-    def is_alive(self) -> bool:
-        """Whether the wait goes on."""
-        return not self.executor.is_closed
+    def lend(self, call: "BlockingCall[Any]") -> None:
+        """Run *call* here too, if it has not been started elsewhere by then."""
+        with suppress(ExecutorClosedError):  # the wait has just ended
+            self.post(call)
 
     def close(self) -> None:
         """End the wait."""
+        self.is_alive = False
         self.executor.close()
 
 
 @final
 @attrs.frozen(eq=False)
-class SharedPlace:
-    """The one shared thread: where code runs that is inside of nothing else."""
+class ExecutorPlace:
+    """An executor: where code runs that is inside of nothing else."""
 
-    _executor: BlockingExecutor
+    executor: BlockingExecutor
     post: Callable[["BlockingCall[Any]"], None]
+
+    def __str__(self) -> str:
+        return str(self.executor)
 
     parent = None
     is_alive = True
@@ -95,14 +109,14 @@ class SharedPlace:
 
     @property
     def thread(self) -> int | None:
-        """The shared thread, if the executor tells."""
-        thread: int | None = getattr(self._executor, "thread", None)
+        """Its one thread, if it has only one and tells."""
+        thread: int | None = getattr(self.executor, "thread", None)
         return thread
 
     @property
     def current(self) -> Runnable | None:
-        """What the shared thread is running, if the executor tells."""
-        current: Runnable | None = getattr(self._executor, "current", None)
+        """What its one thread is running, if it tells."""
+        current: Runnable | None = getattr(self.executor, "current", None)
         return current
 
 

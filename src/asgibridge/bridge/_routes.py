@@ -10,11 +10,12 @@ from ..errors import ExecutorClosedError, ExecutorDroppedCallError
 from ..loops import running_loop_or_none, set_running_loop
 from ..types import BlockingExecutor, SupportsPost
 from ._call import BlockingCall
+from ._context_modes import SharingCall
 from ._engine import Engine
 from ._places import Place
 from ._threads import ThreadState
 
-__all__ = ("FixedRoute", "Route", "SensitiveRoute", "poster")
+__all__ = ("FixedRoute", "Route", "SensitiveRoute", "WhenParked", "poster")
 
 
 class Route(Protocol):
@@ -35,11 +36,15 @@ class Route(Protocol):
 class FixedRoute:
     """Sends every call to one executor."""
 
-    _post: Callable[[BlockingCall[Any]], None]
+    _engine: Engine
+    _place: Place
 
     def send(self, call: BlockingCall[Any], _state: ThreadState, /) -> None:
         """Queue *call* there."""
-        self._post(call)
+        call.place = self._place
+        self._place.post(call)
+        if call.mailbox.watch is None:
+            self._engine.watch(call)
 
 
 @final
@@ -57,8 +62,9 @@ class SensitiveRoute:
 
     def send(self, call: BlockingCall[Any], state: ThreadState, /) -> None:
         """Queue *call* there, or run it now where this very thread is meant."""
+        engine = self._engine
         while True:
-            place = self.place()
+            call.place = place = self.place()
             # A loop that runs inside of a blocking call, on that call's thread.
             if state.call is not None and place.thread == state.ident:
                 run_here(call)
@@ -70,7 +76,12 @@ class SensitiveRoute:
                     raise
                 # It ended while we looked: the next one, then.
             else:
-                return
+                break
+        # Not on a loop that is there for one call only, unless something is in
+        # the way: there a timer would cost more than the call.
+        mailbox = call.mailbox
+        if mailbox.watch is None and not (mailbox.is_brief and place.current is None):
+            engine.watch(call)
 
     def place(self) -> Place:
         """Return the place where thread-sensitive code runs now."""
@@ -88,6 +99,19 @@ class SensitiveRoute:
                 found = place
             place = place.parent
         return found
+
+
+@final
+@attrs.frozen(eq=False)
+class WhenParked:
+    """Sends calls that share the task's context, once the task has left it."""
+
+    _route: Route
+
+    def send(self, call: BlockingCall[Any], state: ThreadState, /) -> None:
+        """Have *call* queued when its task is parked."""
+        assert isinstance(call, SharingCall)  # noqa: S101  # the bridge pairs them
+        call.send_when_parked(lambda: self._route.send(call, state))
 
 
 def run_here(call: BlockingCall[Any]) -> None:

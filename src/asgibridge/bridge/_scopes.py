@@ -105,13 +105,17 @@ class _ScopeEntry:
         return self.scope.is_open
 
     @property
+    def executor(self) -> BlockingExecutor:
+        return self.scope.lease
+
+    @property
     def thread(self) -> int | None:
-        thread: int | None = getattr(self.scope.lease, "thread", None)
+        thread: int | None = getattr(self.executor, "thread", None)
         return thread
 
     @property
     def current(self) -> Runnable | None:
-        current: Runnable | None = getattr(self.scope.lease, "current", None)
+        current: Runnable | None = getattr(self.executor, "current", None)
         return current
 
     @property

@@ -9,6 +9,7 @@ import attrs
 from ._call import BlockingCall
 from ._engine import Engine
 from ._metadata import dressed_as
+from ._observation import Observed
 from ._routes import Route
 
 __all__ = ("SyncToAsync",)
@@ -25,11 +26,14 @@ class SyncToAsync:
     _engine: Engine
     route: Route
     _may_abandon: bool = False
+    _make: Callable[..., BlockingCall[Any]] = BlockingCall
 
     def wrap(self, fn: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
         """Return an async function that runs *fn* where the route says."""
         engine, may_abandon = self._engine, self._may_abandon
-        send = self.route.send
+        observation = engine.observation
+        make: Callable[..., BlockingCall[T]] = self._make
+        is_observed, send = bool(observation), self.route.send
 
         async def call(*args: P.args, **kwargs: P.kwargs) -> T:
             loop = get_running_loop()
@@ -37,10 +41,24 @@ class SyncToAsync:
             mailbox = state.mailbox
             if mailbox is None or mailbox.loop() is not loop:
                 mailbox = state.mailbox = engine.mailboxes.of(loop)
-            blocking = BlockingCall(
-                engine, loop, mailbox, fn, args, kwargs, may_abandon
-            )
+            if is_observed:
+                record = observation.queued("sync_to_async", fn)
+                observed = Observed(observation.run, record)
+                blocking = make(
+                    engine, loop, mailbox, observed, args, kwargs, may_abandon
+                )
+                blocking.crossing = record
+            else:
+                blocking = make(engine, loop, mailbox, fn, args, kwargs, may_abandon)
             send(blocking, state)
-            return await blocking
+            await blocking
+            exception = blocking.exception
+            if exception is None:
+                return blocking.returned
+            try:
+                blocking.exception = None
+                raise exception
+            finally:
+                del exception  # no cycle through this frame
 
         return dressed_as(fn, call)

@@ -1,11 +1,10 @@
 """What one thread knows about the crossings on its own stack."""
 
 import threading
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, final
 
+from ..executors import Inbox
 from ..loops import Mailbox
-from ..types import Runnable
 
 if TYPE_CHECKING:
     from ._call import BlockingCall
@@ -24,7 +23,7 @@ class ThreadState:
         # The blocking call that this thread is in, the innermost one.
         self.call: BlockingCall[Any] | None = None
         # Where all waits of this thread, nested in one another, take work from.
-        self.inbox: SimpleQueue[Runnable] = SimpleQueue()
+        self.inbox = Inbox()
         # The mailbox of the loop that ran here last, which is mostly the next.
         self.mailbox: Mailbox | None = None
 

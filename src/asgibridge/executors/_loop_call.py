@@ -10,7 +10,6 @@ from typing import Any, Generic, TypeVar, final
 
 from ..errors import LoopStoppedError
 from ..types import CallerExecutor
-from ._work import name_of
 
 __all__ = ("LoopCall",)
 
@@ -42,7 +41,7 @@ class LoopCall(Generic[T]):
         self, coro: Coroutine[Any, Any, T], context: Context, caller: CallerExecutor
     ) -> None:
         self.is_done = False
-        self._name = name_of(coro)
+        self._name: str = getattr(coro, "__qualname__", "coroutine")
         self._coro: Coroutine[Any, Any, T] | None = coro
         self._context = context
         self._caller = caller

@@ -83,11 +83,17 @@ class PerCallLoopRunner:
         Raises:
             ExecutorClosedError: After `close`.
         """
-        lease = self._threads.lease()
         try:
-            return self.run_on(lease, coro, context, caller)
+            worker = self._threads.acquire()
+        except BaseException:
+            coro.close()
+            raise
+        call = LoopCall(coro, context, caller)
+        worker.inbox.put(_Run(call, self._loops))
+        try:
+            return call.wait()
         finally:
-            lease.release()
+            self._threads.give_back(worker)
 
     def run_on(
         self,
@@ -155,12 +161,14 @@ class _OneThread:
 
 
 @final
-@attrs.frozen(eq=False)
 class _Run:
     """What the loop's thread does for one call."""
 
-    _call: LoopCall[Any]
-    _loops: LoopCache
+    __slots__ = ("_call", "_loops")
+
+    def __init__(self, call: LoopCall[Any], loops: LoopCache) -> None:
+        self._call = call
+        self._loops = loops
 
     def __str__(self) -> str:
         return str(self._call)

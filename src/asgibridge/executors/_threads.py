@@ -119,6 +119,20 @@ class ThreadCache:
         """Return a lease; a thread is taken when it is first used."""
         return ThreadLease(self)
 
+    def acquire(self) -> WorkerThread:
+        """Take a thread of a cache without a cap, to be given back."""
+        with self._lock:
+            if self._is_closed:
+                msg = f"executor {self._name!r} is closed; make a new one"
+                raise ExecutorClosedError(msg)
+            self._lent += 1
+            return self._take()
+
+    def give_back(self, worker: WorkerThread) -> None:
+        """Give back a thread that was taken with `acquire`."""
+        with self._lock:
+            self._pass_on(worker)
+
     def post_first(self, lease: ThreadLease, work: Runnable) -> None:
         """Find a thread for *lease*, or a place in the queue, and post *work*."""
         with self._lock:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import Future
 from threading import get_ident
+from types import FunctionType
 from typing import Any, Generic, TypeVar, final
 
 from typing_extensions import override
@@ -16,6 +17,8 @@ T = TypeVar("T")
 
 def name_of(fn: object) -> str:
     """Return a name for *fn* that a person finds in the source."""
+    if type(fn) is FunctionType:
+        return fn.__qualname__
     inner = getattr(fn, "func", fn)  # of a functools.partial
     name = getattr(inner, "__qualname__", None)
     return name if isinstance(name, str) else repr(fn)

@@ -8,19 +8,28 @@ import asyncio
 import gc
 import sys
 from asyncio import AbstractEventLoop
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from contextvars import Context, ContextVar
+from threading import get_ident
 from typing import Any, Final
 from weakref import getweakrefcount
 
 __all__ = (
+    "asyncgen_hooks",
     "context_unchanged",
+    "disown",
     "drop_cancelled_timers",
     "fingerprint",
+    "has_work",
     "references",
     "running_loop_or_none",
     "set_running_loop",
+    "signals_of",
+    "turn",
     "waiter_of",
+    "watched",
 )
 
 # asyncio exports both for implementations of event loops; unlike
@@ -80,15 +89,6 @@ True is certain.  False means that somebody has to look.
 
 # -- event loops -----------------------------------------------------------
 
-_STATE: Final = (
-    "_asyncgens_shutdown_called",
-    "_debug",
-    "_default_executor",
-    "_exception_handler",
-    "_task_factory",
-    "slow_callback_duration",
-)
-
 
 def references(thing: object) -> tuple[int, int]:
     """Count who holds *thing*, strongly and weakly.
@@ -113,15 +113,88 @@ def fingerprint(loop: AbstractEventLoop) -> tuple[object, ...] | None:
     Two equal answers mean that nothing is scheduled, watched or configured
     differently.  None means that this loop cannot tell.
     """
-    state = vars(loop) if hasattr(loop, "__dict__") else {}
+    private: Any = loop
     try:
         return (
-            len(state),
-            len(state["_ready"]),
-            len(state["_scheduled"]),
-            len(state["_selector"].get_map()),
-            len(state["_signal_handlers"]),
-            *[state[name] for name in _STATE],
+            len(vars(loop)),
+            len(private._ready),  # noqa: SLF001  # what this module is for
+            len(private._scheduled),  # noqa: SLF001
+            watched(loop),
+            len(private._signal_handlers),  # noqa: SLF001
+            private._asyncgens_shutdown_called,  # noqa: SLF001
+            private._debug,  # noqa: SLF001
+            private._default_executor,  # noqa: SLF001
+            private._exception_handler,  # noqa: SLF001
+            private._task_factory,  # noqa: SLF001
+            private.slow_callback_duration,
         )
-    except KeyError:
+    except (AttributeError, TypeError):
         return None
+
+
+def watched(loop: AbstractEventLoop) -> int:
+    """Count the descriptors that a selector loop watches."""
+    private: Any = loop
+    return len(private._selector.get_map())  # noqa: SLF001  # as above
+
+
+def has_work(loop: AbstractEventLoop) -> bool:
+    """Whether anything is ready or timed on a loop of the standard library."""
+    private: Any = loop
+    return bool(private._ready or private._scheduled)  # noqa: SLF001  # as above
+
+
+def disown(loop: AbstractEventLoop) -> None:
+    """Keep a loop from closing itself when it is forgotten."""
+    vars(loop)["_closed"] = True
+
+
+def signals_of(loop: AbstractEventLoop) -> list[int]:
+    """List the signals that *loop* handles, as far as it tells."""
+    return list(getattr(loop, "_signal_handlers", ()))
+
+
+@contextmanager
+def asyncgen_hooks(loop: AbstractEventLoop) -> Generator[None]:
+    """Let *loop* look after asynchronous generators of this thread for a while."""
+    private: Any = loop
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(
+        firstiter=private._asyncgen_firstiter_hook,  # noqa: SLF001  # as above
+        finalizer=private._asyncgen_finalizer_hook,  # noqa: SLF001  # as above
+    )
+    try:
+        yield
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
+
+
+def turn(
+    loop: AbstractEventLoop, rounds: int, first: Callable[[], None] | None = None
+) -> None:
+    """Run what is ready on a loop, as its own iteration would, without polling.
+
+    The loop must be idle, on no thread, and its `asyncgen_hooks` be set.
+    Nothing is polled or timed, so this is only for what leads to a quick end.
+
+    Args:
+        loop: A selector loop of the standard library.
+        rounds: How often what became ready meanwhile is run too.
+        first: Called before, as a callback of the loop.
+    """
+    private: Any = loop
+    ready: deque[Any] = private._ready  # noqa: SLF001  # what this module is for
+    private._thread_id = get_ident()  # noqa: SLF001  # as above
+    set_running_loop(loop)
+    try:
+        if first is not None:
+            first()
+        while ready and rounds:
+            rounds -= 1
+            for _ in range(len(ready)):
+                handle = ready.popleft()
+                if not handle.cancelled():
+                    handle._run()  # noqa: SLF001  # as above
+    finally:
+        set_running_loop(None)
+        private._thread_id = None  # noqa: SLF001  # as above

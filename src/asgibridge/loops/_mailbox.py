@@ -1,6 +1,5 @@
 """Telling an event loop, from other threads, that something is finished."""
 
-import asyncio
 import sys
 import weakref
 from asyncio import AbstractEventLoop
@@ -8,7 +7,7 @@ from collections import deque
 from typing import Protocol, final
 
 from ._recycling import RecyclableLoop
-from ._wakers import HAS_EVENTFD, EventFdWaker, ThreadsafeWaker, Waker
+from ._wakers import HAS_EVENTFD, DrivenWaker, EventFdWaker, ThreadsafeWaker, Waker
 
 __all__ = ("Letter", "Mailbox", "MailboxRegistry")
 
@@ -29,13 +28,23 @@ class Mailbox:
     loop's thread.  The loop keeps its mailbox, not the mailbox its loop.
     """
 
-    __slots__ = ("__weakref__", "_armed", "_letters", "_waker", "loop", "watch")
+    __slots__ = (
+        "__weakref__",
+        "_armed",
+        "_letters",
+        "_waker",
+        "is_brief",
+        "loop",
+        "watch",
+    )
 
     def __init__(self, loop: AbstractEventLoop) -> None:
         """Open a mailbox for *loop*, which runs on the current thread."""
         self.loop = weakref.ref(loop)
         # Free for use by those who look after waiting calls of this loop.
-        self.watch: asyncio.TimerHandle | None = None
+        self.watch: object = None
+        # Whether the loop is there for single calls.
+        self.is_brief = isinstance(loop, RecyclableLoop)
         self._letters: deque[Letter] = deque()
         self._armed = False
         self._waker: Waker
@@ -43,6 +52,8 @@ class Mailbox:
             self._waker = EventFdWaker.on_running_loop(loop, self.drain)
         else:
             self._waker = ThreadsafeWaker(self.loop, self.drain)
+        if isinstance(loop, RecyclableLoop):
+            self._waker = DrivenWaker(weakref.ref(loop), self.drain, self._waker)
 
     def close(self) -> None:
         """Give back what the loop and the system hold for the mailbox."""

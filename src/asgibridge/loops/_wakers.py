@@ -11,7 +11,9 @@ from typing import Final, Protocol, final
 
 import attrs
 
-__all__ = ("HAS_EVENTFD", "EventFdWaker", "ThreadsafeWaker", "Waker")
+from ._recycling import RecyclableLoop
+
+__all__ = ("HAS_EVENTFD", "DrivenWaker", "EventFdWaker", "ThreadsafeWaker", "Waker")
 
 HAS_EVENTFD: Final = hasattr(os, "eventfd")
 
@@ -128,6 +130,27 @@ class EventFdWaker:
                 self._is_open = False
                 os.close(self._fd)
         self._keeper = None  # it refers to this object
+
+
+@final
+@attrs.frozen(eq=False)
+class DrivenWaker:
+    """Needs no system call where the loop stands still on the waking thread."""
+
+    _loop: weakref.ref[RecyclableLoop]
+    _function: Callable[[], None]
+    _otherwise: Waker
+
+    def wake(self) -> None:
+        """Have the function called; RuntimeError if the loop is closed."""
+        loop = self._loop()
+        driver = None if loop is None else loop.driver
+        if driver is None or not driver.call_soon(self._function):
+            self._otherwise.wake()
+
+    def close(self) -> None:
+        """Give back what the loop and the system hold for this."""
+        self._otherwise.close()
 
 
 async def _call_at_shutdown(function: Callable[[], None]) -> AsyncGenerator[None]:
