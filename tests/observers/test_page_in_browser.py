@@ -269,7 +269,7 @@ def test_hover_zoom_and_pan(browser: Browser, tmp_path: Path) -> None:
     """A file without a server shows detail on hover, and zooms and pans."""
     browser.driver.get(recording(tmp_path / "t.html").as_uri())
     assert not browser.one("#actions").is_displayed()
-    assert len(browser.all(".bar")) == 6
+    browser.wait(lambda: len(browser.all(".bar")) == 6)
     assert len(browser.all(".arrow:not(.back)")) == 3
     browser.wait(lambda: browser.hover(".bar.error:not(.wait) rect"))
     detail = browser.one("#detail")
@@ -285,12 +285,12 @@ def test_hover_zoom_and_pan(browser: Browser, tmp_path: Path) -> None:
 
     before = ticks()
     browser.one("#in").click()
+    browser.wait(lambda: ticks() != before)
     zoomed = ticks()
-    assert zoomed != before
     chart = browser.one("#chart")
     chain = ActionChains(browser.driver).move_to_element(chart)
     chain.click_and_hold().move_by_offset(120, 0).release().perform()
-    assert ticks() != zoomed
+    browser.wait(lambda: ticks() != zoomed)
     browser.one("#fit").click()
     browser.wait(lambda: ticks() == before)
     assert browser.errors() == []
@@ -325,5 +325,5 @@ def test_narrow_screen(browser: Browser, tmp_path: Path) -> None:
     )
     width = "return document.documentElement.scrollWidth"
     browser.wait(lambda: browser.driver.execute_script(width) == 390)
-    assert len(browser.all(".bar")) == 6
+    browser.wait(lambda: len(browser.all(".bar")) == 6)
     browser.picture("phone")
