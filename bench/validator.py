@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, cast
 
-from asgibridge.adapters import ASGIValidator, Profile
+from asgibridge.adapters import ASGIValidator
 from asgibridge.types import ASGIApp
 
 _CALLS: Final = 2000
@@ -30,7 +30,11 @@ _HEADERS: Final = [
 ]
 
 
-def _scope() -> dict[str, Any]:
+_EXTENSIONS: Final = ("http.response.trailers", "http.response.push")
+
+
+def _bare() -> dict[str, Any]:
+    """Return a scope as uvicorn makes it for HTTP/1.1."""
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -46,6 +50,23 @@ def _scope() -> dict[str, Any]:
         "server": ("127.0.0.1", 8000),
         "state": {},
     }
+
+
+def _with_extensions() -> dict[str, Any]:
+    """Return a scope as hypercorn makes it."""
+    return _bare() | {"extensions": {name: {} for name in _EXTENSIONS}}
+
+
+def _with_unstated() -> dict[str, Any]:
+    """Return a scope that is right and not plain: a proxy on a unix socket."""
+    return _bare() | {"client": None, "server": ("/run/app.sock", None)}
+
+
+_SCOPES: Final[dict[str, Callable[[], dict[str, Any]]]] = {
+    "plain": _bare,
+    "with extensions": _with_extensions,
+    "unix socket": _with_unstated,
+}
 
 
 async def _application(
@@ -73,9 +94,9 @@ async def _send(_event: object) -> None:
     return None
 
 
-def seconds_per_request(app: ASGIApp, calls: int = _CALLS) -> float:
+def seconds_per_request(app: ASGIApp, make: Callable[[], dict[str, Any]]) -> float:
     """Return how long *app* takes for one request, in seconds."""
-    scopes = [_scope() for _ in range(calls)]
+    scopes = [make() for _ in range(_CALLS)]
     begin = time.perf_counter()
     for scope in scopes:
         coroutine = cast("Coroutine[Any, Any, None]", app(scope, _receive, _send))
@@ -83,14 +104,14 @@ def seconds_per_request(app: ASGIApp, calls: int = _CALLS) -> float:
             coroutine.send(None)
         except StopIteration:
             continue
-    return (time.perf_counter() - begin) / calls
+    return (time.perf_counter() - begin) / _CALLS
 
 
-def added_microseconds(rounds: int, profile: Profile = Profile.SPEC) -> float:
+def added_microseconds(rounds: int, make: Callable[[], dict[str, Any]]) -> float:
     """Return the median of what the validator adds, in microseconds."""
-    validated = ASGIValidator(_application, profile=profile)
+    validated = ASGIValidator(_application)
     differences = [
-        seconds_per_request(validated) - seconds_per_request(_application)
+        seconds_per_request(validated, make) - seconds_per_request(_application, make)
         for _ in range(rounds)
     ]
     return statistics.median(differences) * _MICROSECONDS
@@ -99,9 +120,9 @@ def added_microseconds(rounds: int, profile: Profile = Profile.SPEC) -> float:
 def main() -> None:
     """Measure and print."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 15
-    for profile in Profile:
-        added = added_microseconds(rounds, profile)
-        sys.stdout.write(f"{profile.name.lower():9} {added:6.2f} us per request\n")
+    for name, make in _SCOPES.items():
+        added = added_microseconds(rounds, make)
+        sys.stdout.write(f"{name:16} {added:6.2f} us per request\n")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,25 @@
-"""One application interface as another, and checks of them."""
+"""Applications of one interface as applications of another."""
 
+from ._asgi2 import (
+    ASGI2App as ASGI2App,
+    Asgi2ToAsgi3 as Asgi2ToAsgi3,
+    is_asgi2 as is_asgi2,
+)
 from ._asgi_decorators import (
     asgi_app as asgi_app,
     asgi_method as asgi_method,
     http_app as http_app,
     lifespan_app as lifespan_app,
     websocket_app as websocket_app,
+)
+from ._asgi_to_wsgi import AsgiToWsgi as AsgiToWsgi
+from ._checking import (
+    CheckOutcome as CheckOutcome,
+    CheckReport as CheckReport,
+    as_json as as_json,
+    as_junit as as_junit,
+    as_text as as_text,
+    check_app as check_app,
 )
 from ._limits import WsgiLimits as WsgiLimits
 from ._narrowing import (
@@ -30,7 +44,12 @@ from ._wsgi_to_asgi import WsgiToAsgi as WsgiToAsgi
 
 __all__ = (
     "RULES",
+    "ASGI2App",
     "ASGIValidator",
+    "Asgi2ToAsgi3",
+    "AsgiToWsgi",
+    "CheckOutcome",
+    "CheckReport",
     "Conversation",
     "Profile",
     "Rule",
@@ -39,10 +58,15 @@ __all__ = (
     "Violation",
     "WsgiLimits",
     "WsgiToAsgi",
+    "as_json",
+    "as_junit",
+    "as_text",
     "asgi_app",
     "asgi_method",
+    "check_app",
     "diagrams",
     "http_app",
+    "is_asgi2",
     "is_bytes_message",
     "is_text_message",
     "lifespan_app",

@@ -9,7 +9,7 @@ import functools
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, cast
 
-from ..errors import ScopeTypeError
+from ..errors import UnsupportedScopeError
 from ..types import (
     ASGIApp,
     ASGIApplication,
@@ -58,16 +58,16 @@ def _type_of(scope: object) -> object:
     return cast("dict[object, object]", scope).get("type")
 
 
-def _refuse(app: object, wanted: str, scope: object) -> ScopeTypeError:
+def _refuse(app: object, wanted: str, scope: object) -> UnsupportedScopeError:
     msg = f"{app!r} handles {wanted} scopes only, not {_type_of(scope)!r}"
-    return ScopeTypeError(msg)
+    return UnsupportedScopeError(msg)
 
 
 def http_app(app: HTTPApplication, /) -> ASGIApp:
     """Make an application of *app* that handles HTTP requests only.
 
     Raises:
-        ScopeTypeError: From the application, for other scope types, as the
+        UnsupportedScopeError: From the application, for other scope types, as the
             specification asks for (specs/asgi.rst:242-248).
     """
 
@@ -83,7 +83,7 @@ def websocket_app(app: WebSocketApplication, /) -> ASGIApp:
     """Make an application of *app* that handles WebSockets only.
 
     Raises:
-        ScopeTypeError: From the application, for other scope types.
+        UnsupportedScopeError: From the application, for other scope types.
     """
 
     async def only_websocket(
@@ -100,7 +100,7 @@ def lifespan_app(app: LifespanApplication, /) -> ASGIApp:
     """Make an application of *app* that handles the lifespan only.
 
     Raises:
-        ScopeTypeError: From the application, for other scope types.
+        UnsupportedScopeError: From the application, for other scope types.
     """
 
     async def only_lifespan(

@@ -1,9 +1,7 @@
 """What type checkers cannot conclude about scopes and events by themselves."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, cast, overload
-
-from typing_extensions import TypeIs
+from typing import Any, Literal, TypeGuard, cast, overload
 
 from ..errors import EventError
 from ..types import (
@@ -15,6 +13,9 @@ from ..types import (
     WebSocketSendMessageEvent,
 )
 
+# TypeGuard and not TypeIs: to pyright a dict may be both of two TypedDicts, so it
+# would narrow to their intersection, and to nothing where the answer is no.
+
 __all__ = (
     "is_bytes_message",
     "is_text_message",
@@ -25,14 +26,14 @@ __all__ = (
 
 def is_text_message(
     event: WebSocketReceiveMessageEvent, /
-) -> TypeIs[WebSocketReceiveTextEvent]:
+) -> TypeGuard[WebSocketReceiveTextEvent]:
     """Whether a received WebSocket message is text, which may be empty."""
     return event.get("text") is not None
 
 
 def is_bytes_message(
     event: WebSocketReceiveMessageEvent, /
-) -> TypeIs[WebSocketReceiveBytesEvent]:
+) -> TypeGuard[WebSocketReceiveBytesEvent]:
     """Whether a received WebSocket message is binary, and may be empty."""
     return event.get("bytes") is not None
 

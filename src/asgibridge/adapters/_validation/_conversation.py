@@ -1,6 +1,6 @@
 """Following one conversation between a server and an application."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, Literal, cast, final
 
 import attrs
@@ -8,7 +8,7 @@ import attrs
 from ._courses import Course
 from ._events import examine_event, examine_type
 from ._kinds import Finding
-from ._machines import VARIANT_KEYS, Table
+from ._machines import VARIANT_KEYS
 from ._offers import Offer
 from ._profiles import Profile
 from ._quick import PLAIN_EVENTS
@@ -190,7 +190,8 @@ class Conversation:
             self._moved(direction, course, target)
         elif not gated:
             self._is_disordered = True
-            yield why(refusals, state, kind), _misplaced(table, state, direction)
+            text = _misplaced(table[state], state, self.offer, direction)
+            yield why(refusals, state, kind), text
 
     def _moved(self, direction: Direction, course: Course, target: str) -> None:
         if direction == "send" or course.is_joint:
@@ -203,7 +204,8 @@ class Conversation:
         if not findings:
             return findings
         try:
-            name = show(cast("Mapping[str, Any]", event)["type"])
+            kind = cast("Mapping[str, Any]", event)["type"]
+            name = repr(kind) if kind in EVENTS else show(kind)
         except Exception:  # noqa: BLE001 - a foreign object's method may raise anything
             name = f"of class {type(event).__name__}"
         return [(rule, f"the event {name} {found}") for rule, found in findings]
@@ -212,13 +214,15 @@ class Conversation:
         return violations_of(self.protocol, self.profile, side, findings)
 
 
-def _misplaced(table: Table, state: str, direction: Direction) -> str:
+def _misplaced(outgoing: Iterable[str], state: str, offer: Offer, way: str) -> str:
     """Say that the event is wrong here, and what would be right."""
+    shapes = {symbol: EVENTS.get(symbol.partition("[")[0]) for symbol in outgoing}
     possible = sorted(
         symbol
-        for symbol in table[state]
-        if symbol in EVENTS or symbol.partition("[")[0] in EVENTS
-        if EVENTS[symbol.partition("[")[0]].direction == direction
+        for symbol, shape in shapes.items()
+        if shape is not None
+        and shape.direction == way
+        and (shape.extension is None or shape.extension in offer.extensions)
     )
     right = ", ".join(possible) or "nothing"
     return f"comes in the state {state}, where possible is: {right}"

@@ -22,7 +22,7 @@ def _arrow(row: Row) -> str:
     way = {"send": "send ", "receive": "receive "}.get(
         shape.direction if shape is not None else "", ""
     )
-    limited = "" if row.profile is Profile.STRICT else f" (only {row.profile.name})"
+    limited = "" if row.profile is Profile.STRICT else f" (up to {row.profile.name})"
     return f"    {row.source} --> {row.target} : {way}{row.event}{limited}"
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from ._kinds import Finding, anything, keys
+from ._kinds import Finding, keys
 from ._offers import Offer
 from ._reading import as_dict
-from ._shapes import EVENTS, Key, Shape
+from ._shapes import EVENTS, SCOPE_KEYS, Key, Shape
 from ._show import show
 
 __all__ = ("examine_event", "examine_keys", "examine_type")
@@ -31,7 +31,7 @@ def examine_keys(event: Mapping[str, Any], shape: tuple[Key, ...]) -> Iterator[F
                 yield "value.missing", f"has no {name!r}"
             continue
         value = event[name]
-        if value is None and key.check is not anything:
+        if value is None:
             if key.none != "yes":
                 rule = "value.none" if key.none == "no" else "value.none_unstated"
                 yield rule, f"has {name!r}: None"
@@ -51,18 +51,25 @@ def examine_type(event: object) -> Iterator[Finding]:
     yield from keys(content)
 
 
-def _placed(
-    kind: str, shape: Shape | None, direction: str, protocol: str, offer: Offer
+def _custom(
+    kind: str, direction: str, protocol: str, offer: Offer
 ) -> Iterator[Finding]:
-    """Say whether an event of this type may go this way in this protocol."""
-    if shape is None:
-        offered = any(kind == x or kind.startswith(f"{x}.") for x in offer.extensions)
-        if offered:
-            return
-        if direction == "send":
-            yield "event.unknown_type", "is of a type that is not known"
-        else:
-            yield "event.custom_types", "is of a type of one's own"
+    """Say whether an event of a type that is not in the specification is right."""
+    offered = any(kind == x or kind.startswith(f"{x}.") for x in offer.extensions)
+    if offered or protocol not in SCOPE_KEYS:
+        return
+    if direction == "send":
+        yield "event.unknown_type", "is of a type that is not known"
+    else:
+        yield "event.custom_types", "is of a type of one's own"
+
+
+def _placed(
+    shape: Shape, direction: str, protocol: str, offer: Offer
+) -> Iterator[Finding]:
+    """Say whether an event of this shape may go this way in this protocol."""
+    if protocol not in SCOPE_KEYS:
+        yield "event.namespace", f"belongs to {shape.protocol} scopes"
     elif shape.protocol != protocol:
         yield "event.foreign", f"belongs to {shape.protocol} scopes"
     elif shape.direction != direction:
@@ -106,9 +113,13 @@ def examine_event(
     """
     kind = event["type"]
     shape = EVENTS.get(kind)
-    misplaced = list(_placed(kind, shape, direction, protocol, offer))
+    if shape is None:
+        yield from _custom(kind, direction, protocol, offer)
+        return
+    misplaced = list(_placed(shape, direction, protocol, offer))
     yield from misplaced
-    if shape is not None and not any(rule != "ext.gate" for rule, _ in misplaced):
-        yield from examine_keys(event, shape.keys)
-        yield from _one_of_two(kind, event)
-        yield from _gated(kind, event, offer)
+    if any(rule != "ext.gate" for rule, _ in misplaced):
+        return
+    yield from examine_keys(event, shape.keys)
+    yield from _one_of_two(kind, event)
+    yield from _gated(kind, event, offer)

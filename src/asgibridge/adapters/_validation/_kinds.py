@@ -21,7 +21,6 @@ __all__ = (
     "a_str",
     "absolute_path",
     "accept_headers",
-    "anything",
     "byte_strings",
     "bytestring",
     "integer",
@@ -46,11 +45,6 @@ _STATUSES: Final = range(100, 1000)
 
 def _wrong(wanted: str, value: object) -> Finding:
     return "value.type", f"is {show(value)} instead of {wanted}"
-
-
-def anything(_value: object) -> Iterator[Finding]:
-    """Accept everything."""
-    yield from ()
 
 
 def a_str(value: object) -> Iterator[Finding]:
@@ -122,6 +116,11 @@ def _is_iterable(value: object) -> bool:
     return hasattr(type(value), "__iter__") and not isinstance(value, str | bytes)
 
 
+def _is_pair(value: object) -> bool:
+    """Whether it may be a pair, whatever its items are."""
+    return _is_iterable(value) and as_dict(value) is None
+
+
 def _items_of(item: Check, wanted: str) -> Check:
     def check(value: object) -> Iterator[Finding]:
         if not _is_iterable(value):
@@ -142,7 +141,7 @@ def pair(second_may_be_none: bool) -> Check:  # noqa: FBT001 - always given by n
     """Return a check for (host, port)."""
 
     def check(value: object) -> Iterator[Finding]:
-        if not _is_iterable(value):
+        if not _is_pair(value):
             yield _wrong("a pair (host, port)", value)
             return
         items = rereadable(value)
@@ -169,11 +168,11 @@ def _field(name: object, value: object, number: int) -> Iterator[Finding]:
 
 def _headers(each: Callable[[bytes], Iterator[Finding]]) -> Check:
     def check(value: object) -> Iterator[Finding]:
-        if not _is_iterable(value) or as_dict(value) is not None:
+        if not _is_pair(value):
             yield "headers.pairs", f"is {show(value)}"
             return
         for number, header in enumerate(rereadable(value) or ()):
-            items = rereadable(header) if _is_iterable(header) else []
+            items = rereadable(header) if _is_pair(header) else []
             if items is None:
                 continue
             if len(items) != _PAIR:

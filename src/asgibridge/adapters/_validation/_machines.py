@@ -140,6 +140,8 @@ HTTP_RECEIVE: Final = Machine(
     ends=frozenset({"BODY", "BODY_DONE", "DISCONNECTED"}),
 )
 
+_SPEC: Final = Profile.SPEC
+_NOT_STATED: Final = "the text does not say that it is wrong"
 _CLIENT_GONE: Final = "a client may leave at any time"
 _TOO_LATE: Final = "send() raises OSError, or does nothing"
 
@@ -174,11 +176,16 @@ WEBSOCKET: Final = Machine(
             _PRACTICE,
             "messages that were on their way when the application closed",
         ),
-        Row(
-            "CLOSING", "websocket.close", "CLOSING", _PRACTICE, "most servers ignore it"
-        ),
-        Row("NEW", "websocket.accept", "OPEN", _PRACTICE, "servers allow it"),
-        Row("OPEN", "websocket.connect", "OPEN", _PRACTICE, "read after the accept"),
+        Row("CLOSING", "websocket.close", "CLOSING", _SPEC, _NOT_STATED),
+        Row("REFUSED", "websocket.close", "REFUSED", _SPEC, _NOT_STATED),
+        # Starlette and Litestar refuse before they receive anything.
+        Row("NEW", "websocket.accept", "OPEN", _SPEC, _NOT_STATED),
+        Row("NEW", "websocket.close", "REFUSED", _SPEC, _NOT_STATED),
+        Row("NEW", "websocket.http.response.start", "DENYING", _SPEC, _NOT_STATED),
+        Row("OPEN", "websocket.connect", "OPEN", _SPEC, _NOT_STATED),
+        Row("REFUSED", "websocket.connect", "REFUSED", _SPEC, _NOT_STATED),
+        Row("DENYING", "websocket.connect", "DENYING", _SPEC, _NOT_STATED),
+        Row("DENIED", "websocket.connect", "DENIED", _SPEC, _NOT_STATED),
         Row("DISCONNECTED", "websocket.send", "DISCONNECTED", note=_TOO_LATE),
         Row("DISCONNECTED", "websocket.close", "DISCONNECTED", note=_TOO_LATE),
         Row(

@@ -18,15 +18,23 @@ _PLAIN_OFFERS: Final = {
 }
 
 
-def _plain_offer(scope: object) -> Offer | None:
+def _plain_offer(scope: object, profile: Profile) -> Offer | None:
     if type(scope) is not dict:
         return None
     content = cast("dict[str, Any]", scope)
     try:
-        version = plain_http_version(content) if content["type"] == "http" else None
+        if content["type"] != "http":
+            return None
+        lenient = profile is not Profile.STRICT
+        version = plain_http_version(content, lenient=lenient)
     except Exception:  # noqa: BLE001 - a foreign object's method may raise anything
         return None
-    return None if version is None else _PLAIN_OFFERS[version]
+    if version is None:
+        return None
+    extensions = content.get("extensions")
+    if not extensions:
+        return _PLAIN_OFFERS[version]
+    return Offer(_PLAIN_OFFERS[version].spec_version, frozenset(extensions))
 
 
 def _identify(scope: object) -> tuple[str, Offer]:
@@ -35,6 +43,8 @@ def _identify(scope: object) -> tuple[str, Offer]:
         content = as_dict(scope) or {}
         protocol = content["type"]
         if isinstance(protocol, str):
+            # Plain, because a subclass may raise when it is looked up in a dict.
+            protocol = str.__str__(protocol)
             return protocol, Offer.of(protocol, content)
     except Exception:  # noqa: BLE001 - a foreign object's method may raise anything
         return "unknown", Offer(_BASELINE)
@@ -49,7 +59,7 @@ def open_conversation(
     Returns:
         What follows the conversation, and what is wrong with the scope.
     """
-    offer = _plain_offer(scope)
+    offer = _plain_offer(scope, profile)
     if offer is not None:
         course = COURSES["http", profile]
         return Conversation("http", profile, offer, course, "IDLE", "BODY"), ()

@@ -3,7 +3,7 @@
 Nearly everything in real traffic is plain: exact types, known keys, nothing
 that needs an extension or a version.  These functions answer None for whatever
 else, which then is examined rule by rule; so they need not be complete, only
-never accept what an examination with the strict profile would not.
+never accept what an examination would not.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,6 +20,9 @@ _BODY_KEYS: Final = frozenset({"type", "body", "more_body"})
 _MESSAGE_KEYS: Final = frozenset({"type", "text", "bytes"})
 _VERSION_KEYS: Final = frozenset({"version", "spec_version"})
 _TYPE_ONLY: Final = frozenset({"type"})
+_BASELINE: Final = "2.0"
+_NOWHERE: Final = ("", 0)
+_EMPTY: Final[dict[str, object]] = {}
 _COLON: Final = 58
 _PAIR: Final = 2
 _STATUSES: Final = range(100, 1000)
@@ -106,11 +109,23 @@ PLAIN_EVENTS: Final[Mapping[tuple[str, str], Mapping[str, Plain]]] = {
 """Per protocol, direction and type: what makes an event's symbol if it is plain."""
 
 
-def _plain_pair(pair: object) -> bool:
+def _plain_pair(pair: object, *, lenient: bool) -> bool:
+    if pair is None:
+        return lenient
     if type(pair) is not tuple and type(pair) is not list:
         return False
     host, port = cast("tuple[object, object]", pair)
     return type(host) is str and type(port) is int and -_INT64 <= port < _INT64
+
+
+def _plain_server(pair: object, *, lenient: bool) -> bool:
+    """Whether it is a plain pair, or a unix socket's."""
+    anything = pair
+    if lenient and type(pair) is tuple:
+        items = cast("tuple[object, ...]", pair)
+        if len(items) == _PAIR and items[1] is None:
+            return type(items[0]) is str
+    return _plain_pair(anything, lenient=lenient)
 
 
 def _plain_line(scope: dict[str, Any]) -> bool:
@@ -131,25 +146,43 @@ def _plain_line(scope: dict[str, Any]) -> bool:
     )
 
 
-def plain_http_version(scope: dict[str, Any]) -> str | None:
-    """Return the spec_version of a plain HTTP scope without extensions."""
-    if type(scope["asgi"]) is not dict:
-        return None
-    versions = cast("dict[str, object]", scope["asgi"])
-    version = versions["spec_version"]
+def _plain_extensions(extensions: object) -> bool:
+    """Whether it is a dict of dicts; TLS is not plain, its entry has rules."""
+    if type(extensions) is not dict:
+        return False
+    offered = cast("dict[object, object]", extensions)
+    for name, value in offered.items():
+        if type(name) is not str or type(value) is not dict:
+            return False
+    return "tls" not in offered
+
+
+def _plain_versions(versions: object) -> bool:
+    if type(versions) is not dict:
+        return False
+    stated = cast("dict[str, object]", versions)
+    return (
+        stated.get("spec_version", _BASELINE) in KNOWN_VERSIONS
+        and stated.keys() <= _VERSION_KEYS
+        and type(stated["version"]) is str
+    )
+
+
+def plain_http_version(scope: dict[str, Any], *, lenient: bool) -> str | None:
+    """Return the spec_version of a plain HTTP scope.
+
+    With *lenient* also for scopes that only the strictest profile objects to.
+    """
     if (
-        version in KNOWN_VERSIONS
-        and versions.keys() == _VERSION_KEYS
-        and type(versions["version"]) is str
-        and not scope.get("extensions")
-        and type(scope.get("extensions", versions)) is dict
+        _plain_versions(scope["asgi"])
         and _plain_line(scope)
-        and _plain_pair(scope["client"])
-        and _plain_pair(scope["server"])
+        and _plain_pair(scope.get("client", _NOWHERE), lenient=lenient)
+        and _plain_server(scope.get("server", _NOWHERE), lenient=lenient)
         and _plain_headers(scope["headers"])
-        and type(scope.get("state", versions)) is dict
+        and _plain_extensions(scope.get("extensions", _EMPTY))
+        and type(scope.get("state", _EMPTY)) is dict
         and all(type(key) is str for key in scope)
         and all(type(key) is str for key in scope.get("state", ()))
     ):
-        return str(version)
+        return str(scope["asgi"].get("spec_version", _BASELINE))
     return None

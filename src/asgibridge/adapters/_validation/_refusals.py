@@ -65,7 +65,9 @@ HTTP_RECEIVE_REFUSALS: Final = (
 )
 
 WEBSOCKET_REFUSALS: Final = (
-    Refusal("NEW", "websocket.accept", "ws.accept_before_connect"),
+    Refusal("NEW", "websocket.accept", "ws.reply_before_connect"),
+    Refusal("NEW", "websocket.close", "ws.reply_before_connect"),
+    Refusal("NEW", "websocket.http.response.start", "ws.reply_before_connect"),
     Refusal("NEW", "websocket.", "ws.connect_first"),
     Refusal(_ANY, "websocket.connect", "ws.connect_twice"),
     Refusal("DISCONNECTED", "websocket.", "ws.after_disconnect"),
