@@ -12,6 +12,7 @@ import pytest
 
 from asgibridge import Bridge
 from asgibridge.bridge import _async_to_sync, _cancellation
+from asgibridge.bridge._hosted import HostedCall
 from tests.staging import PATIENCE, Gate, run, settled
 
 Reports = list[dict[str, Any]]
@@ -42,7 +43,7 @@ def test_a_queued_call_never_runs(bridge: Bridge) -> None:
         first = asyncio.create_task(bridge.sync_to_async(gate)())
         await gate.entered_async()
         for options in ({}, {"context": "share"}, {"abandon_on_cancel": True}):
-            wrapped = bridge.sync_to_async(ran.append, **options)  # type: ignore[call-overload]  # any of them
+            wrapped = bridge.sync_to_async(ran.append, **options)
             second = asyncio.create_task(wrapped(1))
             await settled()
             assert second.cancel("why")
@@ -228,7 +229,7 @@ def test_wait_for_and_shield(bridge: Bridge, options: dict[str, Any]) -> None:
         inner = asyncio.ensure_future(bridge.sync_to_async(gate, **options)())
         await gate.entered_async()
         waiting = asyncio.create_task(_wait_for(inner))
-        while not inner.cancelling():
+        while not inner.cancelling():  # noqa: ASYNC110  # nothing else tells
             await asyncio.sleep(0)
         await settled()
         assert not waiting.done()
@@ -269,7 +270,7 @@ def test_task_group(bridge: Bridge, options: dict[str, Any]) -> None:
             asyncio.get_running_loop().call_later(0, gate.open)
             raise LookupError
 
-        with pytest.raises(ExceptionGroup) as caught:
+        with pytest.raises(ExceptionGroup) as caught:  # noqa: PT012  # a group is what raises
             async with asyncio.TaskGroup() as group:
                 call = group.create_task(bridge.sync_to_async(gate, **options)())
                 group.create_task(fail())
@@ -434,9 +435,9 @@ class Pause:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.gate = Gate()
-        hosted_call = _async_to_sync.HostedCall
+        hosted_call = HostedCall
 
-        def make(*args: Any) -> object:
+        def make(*args: Any) -> object:  # noqa: ANN401  # hands them on
             self.gate()
             return hosted_call(*args)
 
@@ -658,9 +659,12 @@ class CountingLoop(asyncio.SelectorEventLoop):
         super().__init__()
         self.count = 0
 
-    def call_soon(
-        self, callback: Callable[..., object], *args: Any, context: Any = None
-    ) -> asyncio.Handle:  # type: ignore[override]  # hands everything on
+    def call_soon(  # type: ignore[override]  # hands everything on
+        self,
+        callback: Callable[..., object],
+        *args: Any,  # noqa: ANN401  # hands them on
+        context: Any = None,  # noqa: ANN401  # as above
+    ) -> asyncio.Handle:
         """Count and schedule."""
         self.count += 1
         return super().call_soon(callback, *args, context=context)
@@ -719,7 +723,7 @@ def test_move_on_after(bridge: Bridge) -> None:
 
         async def release() -> None:
             await gate.entered_async()
-            while not scope.cancel_called:
+            while not scope.cancel_called:  # noqa: ASYNC110  # nothing else tells
                 await asyncio.sleep(0)
             gate.open()
 

@@ -182,8 +182,8 @@ def test_an_interrupt_when_the_loop_is_gone(bridge: Bridge) -> None:
 
 def start_and_stop(
     bridge: Bridge,
-    work: Any,
-    stopped: threading.Event,  # noqa: ANN401  # a function
+    work: Any,  # noqa: ANN401  # a function
+    stopped: threading.Event,
 ) -> tuple[asyncio.AbstractEventLoop, list[object]]:
     """Run a loop until *stopped*, with a task that calls *work*."""
     loop = asyncio.new_event_loop()
@@ -280,7 +280,7 @@ def test_a_coroutine_destroyed_with_its_loop(bridge: Bridge) -> None:
         # Driven by hand, as by a task, and destroyed while for_ever() is parked.
         coroutine: Any = bridge.sync_to_async(work)()
         call = coroutine.send(None)
-        while call.hosted is None:
+        while call.hosted is None:  # noqa: ASYNC110  # nothing else tells
             await asyncio.sleep(0)
         await settled()
         coroutine.send(None)
