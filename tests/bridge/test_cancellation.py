@@ -13,6 +13,7 @@ import pytest
 from asgibridge import Bridge
 from asgibridge.bridge import _async_to_sync, _cancellation
 from asgibridge.bridge._hosted import HostedCall
+from asgibridge.loops import waiter_of
 from tests.staging import PATIENCE, Gate, run, settled
 
 Reports = list[dict[str, Any]]
@@ -629,6 +630,25 @@ def test_the_coroutine_of_an_abandoned_call_fails(
         await asyncio.wait([task])
         pause.gate.open()
         assert await asyncio.to_thread(done.wait, PATIENCE)
+
+    run(main)
+
+
+def test_an_abandoned_call_that_asks_and_is_withdrawn(bridge: Bridge) -> None:
+    """A letter of a call that was left and has not ended is no outcome."""
+
+    async def main() -> None:
+        reports = reporting()
+        gate = Gate()
+        call = bridge.sync_to_async(gate, abandon_on_cancel=True)
+        task = asyncio.create_task(call())
+        await gate.entered_async()
+        blocking: Any = waiter_of(task)
+        task.cancel()
+        await asyncio.wait([task])
+        blocking.deliver()
+        assert reports == []
+        gate.open()
 
     run(main)
 

@@ -415,3 +415,20 @@ def test_retiring_survives_a_pending_stop(loop: RecyclableLoop) -> None:
     loop.call_soon(loop.stop)
     retire(loop)
     assert loop.is_closed()
+
+
+def test_a_quiet_loop(loop: RecyclableLoop) -> None:
+    """Nothing is ready, timed or watched: only somebody's call can wake it."""
+    loop.note()
+    answers = [loop.is_quiet()]
+    timer = loop.call_later(60, int)
+    answers.append(loop.is_quiet())
+    timer.cancel()
+    answers.append(loop.is_quiet())
+    one, other = socket.socketpair()
+    with one, other:
+        loop.add_reader(one, int)
+        answers.append(loop.is_quiet())
+        loop.remove_reader(one)
+    answers.append(loop.is_quiet())
+    assert answers == [True, False, True, False, True]
