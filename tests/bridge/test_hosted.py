@@ -1,9 +1,9 @@
 """Coroutines that a blocking call waits for: interrupts, and loops that stop."""
 
 import asyncio
-import gc
 import threading
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -173,7 +173,7 @@ def test_an_interrupt_when_the_loop_is_gone(bridge: Bridge) -> None:
     hosted = run(bridge.sync_to_async(bridge.async_to_sync(main)))
     assert not hosted.claim()
     hosted._interrupt()  # its loop is closed
-    gc.collect()
+    hosted._call.mailbox = SimpleNamespace(loop=lambda: None)
     hosted._interrupt()  # and collected
 
 

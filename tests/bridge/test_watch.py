@@ -189,6 +189,14 @@ def test_code_below_a_thread_that_has_nothing_to_do_with_it() -> None:
             assert await asyncio.gather(first, second) == ["out", "out"]
 
         bridge.async_to_sync(main)()
+        gate.entered.clear()
+        gate.opened.clear()
+
+        async def in_a_scope() -> None:
+            async with bridge.thread_sensitive_context():
+                await main()
+
+        run(in_a_scope)
 
 
 def look_now(bridge: Bridge) -> None:

@@ -1,7 +1,6 @@
 """The parts of asyncio and CPython that nobody promises."""
 
 import asyncio
-import gc
 import sys
 import weakref
 from collections.abc import Callable
@@ -153,33 +152,6 @@ def test_cancelled_timers_are_dropped() -> None:
         _internals.drop_cancelled_timers(loop)  # there is none
     finally:
         loop.close()
-
-
-def test_fingerprint_of_foreign_loops_is_unknown() -> None:
-    """Loops that keep their state elsewhere tell nothing."""
-    uvloop = pytest.importorskip("uvloop")
-    loop = uvloop.new_event_loop()
-    try:
-        assert _internals.fingerprint(loop) is None
-    finally:
-        loop.close()
-
-
-def test_fingerprint_without_a_dictionary() -> None:
-    """Nor do loops that have no dictionary at all."""
-    assert _internals.fingerprint(object()) is None  # type: ignore[arg-type]  # is the case
-
-
-def test_fingerprint_is_stable() -> None:
-    """Looking changes nothing."""
-    loop = RecyclableLoop()
-    try:
-        first = _internals.fingerprint(loop)
-        assert first is not None
-        assert first == _internals.fingerprint(loop)
-    finally:
-        loop.close()
-        gc.collect()
 
 
 def test_turning_runs_what_is_ready() -> None:
