@@ -712,25 +712,23 @@ def test_a_cancelled_anyio_scope_does_not_spin(
                 with pytest.raises(asyncio.CancelledError):
                     back()
 
-        async def work() -> None:
-            with anyio.CancelScope() as scope:
-                scopes.append(scope)
-                await bridge.sync_to_async(request)()
-            ended.append(scope.cancelled_caught)
+        scope = anyio.CancelScope()
 
-        scopes: list[anyio.CancelScope] = []
-        ended: list[bool] = []
+        async def work() -> bool:
+            with scope:
+                await bridge.sync_to_async(request)()
+            return scope.cancelled_caught
+
         task = asyncio.create_task(work())
         await gate.entered_async()
-        scopes[0].cancel()
+        scope.cancel()
         await settled()
         before = loop.count
         await settled(50)
         assert loop.count - before < 60
         assert not task.done()
         gate.open()
-        await task
-        assert ended == [True]
+        assert await task
 
     run(main, lambda: loop)
 

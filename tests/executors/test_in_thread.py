@@ -5,14 +5,17 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from contextvars import copy_context
 from threading import get_ident
+from typing import Any
 
 import pytest
 
 from asgibridge import Bridge
-from asgibridge.executors import InThreadLoopRunner
+from asgibridge.errors import ExecutorClosedError, OptionError
+from asgibridge.executors import CurrentThreadExecutor, InThreadLoopRunner
 from asgibridge.loops import signals_of
-from tests.staging import PATIENCE, Gate
+from tests.staging import PATIENCE, Gate, is_closed
 
 
 @pytest.fixture(params=[None, asyncio.SelectorEventLoop])
@@ -120,3 +123,39 @@ def test_workers_are_waited_for(bridge: Bridge) -> None:
 
     assert bridge.async_to_sync(main)() == ["out"] * 3
     assert gate.thread != get_ident()
+
+
+def test_a_closed_runner_refuses() -> None:
+    """As the other runners do; the coroutine is closed."""
+    runner = InThreadLoopRunner()
+    runner.close()
+    coro = asyncio.sleep(0)
+    with CurrentThreadExecutor() as caller, pytest.raises(ExecutorClosedError):
+        runner.run(coro, context=copy_context(), caller=caller)
+    assert is_closed(coro)
+
+
+def test_only_known_callers_can_be_driven() -> None:
+    """A caller that is not ours has no inbox that a loop could be run beside."""
+    coro = asyncio.sleep(0)
+    caller: Any = "a caller"
+    with (
+        InThreadLoopRunner() as runner,
+        pytest.raises(OptionError, match="CurrentThreadExecutor can be driven, got 'a"),
+    ):
+        runner.run(coro, context=copy_context(), caller=caller)
+    assert is_closed(coro)
+
+
+def test_exceptions_and_leftovers(bridge: Bridge) -> None:
+    """What it raised arrives; tasks that are left are cancelled."""
+    tasks: list[asyncio.Task[None]] = []
+
+    async def fail() -> None:
+        tasks.append(asyncio.create_task(asyncio.sleep(60)))
+        await asyncio.sleep(0)
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        bridge.async_to_sync(fail)()
+    assert tasks[0].cancelled()

@@ -231,7 +231,7 @@ def test_a_closed_loop(loop: asyncio.AbstractEventLoop) -> None:
     _ = call.start(loop)
     turn(loop)
     loop.close()
-    with pytest.raises(LoopStoppedError, match="stop waiting before stopping"):
+    with pytest.raises(LoopStoppedError, match="do not stop a loop that others"):
         call.check()
     call.collect()
 
@@ -247,6 +247,19 @@ def test_an_end_that_is_announced_is_not_checked(
     loop.close()
     call.check()
     call.collect()
+
+
+def test_giving_up(loop: asyncio.AbstractEventLoop) -> None:
+    """The wait ends without the task, unless it has ended before."""
+    call = call_of(for_ever(), lambda _: None)
+    task = call.start(loop)
+    turn(loop)
+    call.give_up()
+    call.give_up()
+    with pytest.raises(LoopStoppedError, match="for_ever cannot finish"):
+        call.wait()
+    task.cancel()
+    turn(loop)
 
 
 def test_being_taken_from_an_inbox_does_nothing() -> None:

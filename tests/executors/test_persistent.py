@@ -146,6 +146,13 @@ def test_closing_retires_the_loop() -> None:
     assert loop.is_closed()
     assert set(threading.enumerate()) == before
     runner.close()
+
+
+def test_a_closed_runner_refuses() -> None:
+    """With the function and the runner; the coroutine is closed."""
+    runner = PersistentLoopRunner()
+    run_with(runner, loop_and_thread())
+    runner.close()
     coro = loop_and_thread()
     with pytest.raises(ExecutorClosedError, match=r"loop_and_thread: runner .* closed"):
         run_with(runner, coro)
@@ -215,7 +222,7 @@ def test_a_call_that_comes_behind_the_end(
 
         def call_soon_threadsafe(self, *args: Any, **options: Any) -> Any:  # type: ignore[override]  # noqa: ANN401  # hands them on
             """Accept the callback of a call, and forget it."""
-            if len(args) == 2:
+            if len(args) > 1:  # the function, the call, and more
                 super().call_soon_threadsafe(self.stop)
                 return None
             return super().call_soon_threadsafe(*args, **options)
