@@ -186,7 +186,7 @@ def test_code_below_a_thread_that_has_nothing_to_do_with_it() -> None:
             look_now(bridge)
             assert not second.done()
             gate.open()
-            assert await asyncio.gather(first, second) == ["out", "out"]
+            assert [await first, await second] == ["out", "out"]
 
         bridge.async_to_sync(main)()
         gate.entered.clear()

@@ -237,9 +237,9 @@ def test_what_is_tolerated_stays(loop: RecyclableLoop) -> None:
     def use(loop: RecyclableLoop) -> None:
         loop.tolerate(kept.append)
         loop.tolerate(lambda loop: loop.add_reader(one, int))
-        loop.tolerate(leave_attribute)
+        loop.tolerate(store)
 
-    def leave_attribute(loop: AbstractEventLoop) -> None:
+    def store(loop: AbstractEventLoop) -> None:
         loop.my_cache = {}  # type: ignore[attr-defined]  # that is what they do
 
     with one, other:
