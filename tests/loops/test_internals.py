@@ -171,3 +171,25 @@ def test_loops_of_the_standard_library_are_known() -> None:
         assert _internals.is_known(loop)
     finally:
         loop.close()
+
+
+def test_turning_runs_what_is_ready() -> None:
+    """A limited number of rounds, in order; cancelled handles are passed over."""
+    loop = RecyclableLoop()
+    seen: list[str] = []
+
+    def first() -> None:
+        assert running_loop_or_none() is loop
+        seen.append("first")
+
+    def again() -> None:
+        seen.append("again")
+        loop.call_soon(again)
+
+    loop.call_soon(seen.append, "cancelled").cancel()
+    loop.call_soon(again)
+    _internals.turn(loop, 3, first)
+    assert running_loop_or_none() is None
+    assert seen == ["first", "again", "again", "again"]
+    assert not loop.is_running()
+    loop.close()
