@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
 import pytest
+import uvloop
 
 from asgibridge.bridge import Bridge
 from asgibridge.errors import (
@@ -434,3 +435,35 @@ def test_loop_that_cannot_be_made() -> None:
         pytest.raises(OSError, match="no loop"),
     ):
         next(portal.iterate_sync(source()))
+
+
+def test_other_loops() -> None:
+    """Everything works on uvloop, on both sides."""
+
+    @asynccontextmanager
+    async def client() -> AsyncIterator[str]:
+        await asyncio.sleep(0)
+        yield type(asyncio.get_running_loop()).__module__
+        await asyncio.sleep(0)
+
+    async def source() -> AsyncIterator[int]:
+        for number in range(3):
+            await asyncio.sleep(0)
+            yield number
+
+    def block() -> list[object]:
+        with ours.enter_sync(client()) as kind:
+            return [kind, *ours.iterate_sync(source())]
+
+    async def main() -> list[object]:
+        items = [item async for item in ours.iterate_in_thread(range(100))]
+        assert items == list(range(100))
+        return await ours.sync_to_async(block)()
+
+    with (
+        PerCallLoopRunner(loop_factory=uvloop.new_event_loop) as runner,
+        Bridge(runner=runner) as ours,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as host,
+    ):
+        assert block() == ["uvloop", 0, 1, 2]
+        assert host.run(main()) == ["uvloop", 0, 1, 2]
