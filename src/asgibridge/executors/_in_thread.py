@@ -1,8 +1,10 @@
 """A loop on the caller's own thread."""
 
+import sys
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Coroutine
 from contextvars import Context
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar, final
 
@@ -89,11 +91,21 @@ class InThreadLoopRunner:
         context: Context,
         caller: CallerExecutor,
     ) -> T:
-        """Run *coro* on this thread, and calls of *caller* in between."""
+        """Run *coro* on this thread, and calls of *caller* in between.
+
+        Raises:
+            ExecutorClosedError: After `close`.
+            LoopStoppedError: If the coroutine stops its loop.
+        """
         if not isinstance(caller, CurrentThreadExecutor):
             coro.close()
             msg = f"only a CurrentThreadExecutor can be driven, got {caller!r}"
             raise OptionError(msg)
+        try:
+            self._threads.check_is_open()
+        except BaseException:
+            coro.close()
+            raise
         loop = self._loops.take()
         drive = Drive(loop, caller.inbox, self._threads)
         call = LoopCall(coro, context, caller)
@@ -104,10 +116,12 @@ class InThreadLoopRunner:
                 self._retire(loop, caller)
         loop.driver = drive
         loop.note()
+        hooks = sys.get_asyncgen_hooks()
+        sys.set_asyncgen_hooks(*asyncgen_hooks(loop))
         try:
-            with asyncgen_hooks(loop):
-                return self._drive(loop, drive, call, caller)
+            return self._drive(loop, drive, call, caller)
         finally:
+            sys.set_asyncgen_hooks(*hooks)
             # The same frame that noted it: references are being counted.
             is_clean = loop.is_clean()
             loop.driver = None
@@ -121,18 +135,10 @@ class InThreadLoopRunner:
         call: LoopCall[T],
         caller: CurrentThreadExecutor,
     ) -> T:
-        def finish(_: object) -> None:
-            call.collect()
-            if drive.has_moved:
-                call.announce()
-            else:  # on this thread, which need not be told by way of its inbox
-                call.is_done = True
-                drive.ring()
-
         inbox = caller.inbox
         outer, inbox.driver = inbox.driver, drive
         try:
-            call.start(loop).add_done_callback(finish)
+            _begin(loop, drive, call)
             return call.wait()
         finally:
             drive.end()
@@ -169,6 +175,29 @@ class InThreadLoopRunner:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _begin(loop: AbstractEventLoop, drive: Drive, call: LoopCall[Any]) -> None:
+    """Take the first steps, which may be all.
+
+    A frame of its own: one that raises must not refer to the task, which keeps
+    the exception.
+    """
+    task = call.start(loop)
+    drive.take_first_turn()
+    if task.done():
+        call.finish_here()
+    else:
+        task.add_done_callback(partial(_finish, call, drive))
+
+
+def _finish(call: LoopCall[Any], drive: Drive, _task: object) -> None:
+    if drive.has_moved:
+        call.collect()
+        call.announce()
+    else:  # on this thread, which need not be told by way of its inbox
+        call.finish_here()
+        drive.ring()
 
 
 @final
