@@ -11,6 +11,7 @@ import pytest
 import uvloop
 
 from asgibridge.bridge import Bridge
+from asgibridge.bridge._loop_leases import _end_tasks
 from asgibridge.errors import (
     BridgeClosedError,
     DeadlockError,
@@ -263,6 +264,36 @@ def test_task_cancelled_while_it_is_waited_for(bridge: Bridge) -> None:
         waiting.set()
         with pytest.raises(asyncio.CancelledError):
             task.result(timeout=5)
+
+
+def test_task_that_is_cleaning_up_is_not_cancelled_again() -> None:
+    """The end of a portal waits for it, as for those that it cancels."""
+    ended: list[str] = []
+
+    async def main() -> None:
+        release = asyncio.Event()
+
+        async def wait() -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await release.wait()
+                ended.append("ended")
+
+        tasks = {asyncio.create_task(wait())}
+        (task,) = tasks
+        task.add_done_callback(tasks.discard)
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.sleep(0)
+        end = asyncio.create_task(_end_tasks(tasks))
+        await asyncio.sleep(0)
+        release.set()
+        await end
+        assert task.cancelled()
+
+    asyncio.run(main())
+    assert ended == ["ended"]
 
 
 def test_tasks_that_still_run_are_cancelled_in_the_end(bridge: Bridge) -> None:
