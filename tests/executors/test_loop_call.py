@@ -226,7 +226,7 @@ def test_a_closed_loop(loop: asyncio.AbstractEventLoop) -> None:
     call.start(loop)
     turn(loop)
     loop.close()
-    with pytest.raises(LoopStoppedError, match="stop waiting before stopping"):
+    with pytest.raises(LoopStoppedError, match="do not stop a loop"):
         call.check()
     call.collect()
 

@@ -229,13 +229,18 @@ def test_a_loop_that_noted_nothing_is_not_clean(loop: RecyclableLoop) -> None:
     assert not loop.is_clean()
 
 
-def test_loops_that_cannot_tell_are_not_clean(
-    loop: RecyclableLoop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_loops_that_cannot_tell_are_not_clean(loop: RecyclableLoop) -> None:
     """Where asyncio's state has other names no loop counts as clean."""
-    monkeypatch.setattr(_recycling, "fingerprint", lambda _: None)
+    loop.is_known = False
     assert not is_clean_after(loop, run_a_call)
+    assert not loop.is_quiet()
+    assert not loop.can_be_turned()
     assert loop.tolerate(lambda _: "done") == "done"
+
+
+def leave_mark(loop: asyncio.AbstractEventLoop) -> None:
+    """Store something on the loop."""
+    vars(loop)["mark"] = True
 
 
 def test_what_is_tolerated_stays(loop: RecyclableLoop) -> None:
@@ -244,7 +249,7 @@ def test_what_is_tolerated_stays(loop: RecyclableLoop) -> None:
 
     def use(loop: RecyclableLoop) -> None:
         loop.tolerate(kept.append)
-        loop.tolerate(lambda loop: loop.call_later(60, int))
+        loop.tolerate(leave_mark)
 
     assert is_clean_after(loop, use)
     assert not is_clean_after(loop, leave_timer), "what comes besides is still seen"
@@ -252,7 +257,7 @@ def test_what_is_tolerated_stays(loop: RecyclableLoop) -> None:
 
 def test_tolerating_before_a_note(loop: RecyclableLoop) -> None:
     """What was there before the call is none of its business."""
-    loop.tolerate(lambda loop: loop.call_later(60, int))
+    loop.tolerate(leave_mark)
     assert is_clean_after(loop, lambda loop: loop.run_until_complete(asyncio.sleep(0)))
 
 
