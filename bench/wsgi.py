@@ -265,7 +265,7 @@ Figures = dict[str, list[float]]
 
 def say(text: str) -> None:
     """Print *text*."""
-    print(text, flush=True)  # noqa: T201 # what a benchmark is for
+    print(text, flush=True)
 
 
 def report(title: str, figures: Figures, base: str, goal: float) -> None:
