@@ -73,7 +73,7 @@ async def conversations(app: ASGIApp) -> None:
     http = ApplicationCommunicator(app, http_scope())
     assert_type(await http.receive_output(), HTTPSendEvent)
     await http.send_input({"type": "http.request", "body": b""})
-    await http.send_input({"type": "websocket.connect"})  # type: ignore[typeddict-item]  # pyright: ignore[reportArgumentType]
+    await http.send_input({"type": "websocket.connect"})  # type: ignore[arg-type, misc]  # pyright: ignore[reportArgumentType]
     socket = ApplicationCommunicator(app, websocket_scope())
     assert_type(await socket.receive_all(), list[WebSocketSendEvent])
     lifespan = ApplicationCommunicator(app, lifespan_scope())

