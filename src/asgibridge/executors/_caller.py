@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from queue import Empty, SimpleQueue
+from queue import Empty
 from threading import get_ident
 from types import TracebackType
 from typing import Any, Final, ParamSpec, Self, TypeVar, final
 
 from ..errors import ExecutorClosedError, WrongThreadError
 from ..types import Outcome, Runnable
+from ._inbox import Inbox
 from ._work import FutureWork
 
 __all__ = ("CurrentThreadExecutor",)
@@ -49,12 +50,12 @@ class CurrentThreadExecutor:
             take their work from.  None makes a new one.
     """
 
-    __slots__ = ("__weakref__", "_inbox", "is_closed", "thread")
+    __slots__ = ("__weakref__", "inbox", "is_closed", "thread")
 
-    def __init__(self, inbox: "SimpleQueue[Runnable] | None" = None) -> None:
+    def __init__(self, inbox: Inbox | None = None) -> None:
         self.thread: Final = get_ident()
-        self.is_closed = False
-        self._inbox: SimpleQueue[Runnable] = SimpleQueue() if inbox is None else inbox
+        self.is_closed: bool = False
+        self.inbox: Inbox = Inbox() if inbox is None else inbox
 
     def __repr__(self) -> str:
         state = "closed" if self.is_closed else "open"
@@ -70,7 +71,7 @@ class CurrentThreadExecutor:
         """
         # First the work, then the look: close() does it the other way round,
         # so that either it finds the work or we see that it is closed.
-        self._inbox.put(work)
+        self.inbox.put(work)
         if self.is_closed:
             msg = f"cannot run {work}: thread {self.thread} no longer waits for calls"
             raise ExecutorClosedError(msg)
@@ -104,7 +105,7 @@ class CurrentThreadExecutor:
 
         def announce(_: Future[Any]) -> None:
             outcome.is_done = True
-            self._inbox.put(outcome)
+            self.wake(outcome)
 
         future.add_done_callback(announce)
         self.run_until(outcome)
@@ -121,19 +122,27 @@ class CurrentThreadExecutor:
                 f"{get_ident()}; wait on the thread that made the executor"
             )
             raise WrongThreadError(msg)
-        get = self._inbox.get
+        if self.inbox.driver is not None:
+            self.inbox.driver.drive(outcome)
+            return
+        get = self.inbox.queue.get
         while not outcome.is_done:
             try:
                 get(True, CHECK_SECONDS).run()
             except Empty:
                 outcome.check()
 
+    def wake(self, outcome: Outcome) -> None:
+        """Have the wait look at *outcome*, which is done; never fails."""
+        self.inbox.put(outcome)
+
     def close(self) -> None:
         """Run what was accepted, and accept nothing more."""
         self.is_closed = True
-        while not self._inbox.empty():
+        queue = self.inbox.queue
+        while not queue.empty():
             try:
-                self._inbox.get_nowait().run()
+                queue.get_nowait().run()
             except Empty:  # somebody else shares the inbox, and was faster
                 return
 

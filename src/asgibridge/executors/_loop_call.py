@@ -5,11 +5,11 @@ from asyncio import AbstractEventLoop
 from collections.abc import Coroutine
 from contextlib import suppress
 from contextvars import Context
+from types import TracebackType
 from typing import Any, Generic, TypeVar, final
 
 from ..errors import LoopStoppedError
 from ..types import CallerExecutor
-from ._work import name_of
 
 __all__ = ("LoopCall",)
 
@@ -41,7 +41,7 @@ class LoopCall(Generic[T]):
         self, coro: Coroutine[Any, Any, T], context: Context, caller: CallerExecutor
     ) -> None:
         self.is_done = False
-        self._name = name_of(coro)
+        self._name: str = getattr(coro, "__qualname__", "coroutine")
         self._coro: Coroutine[Any, Any, T] | None = coro
         self._context = context
         self._caller = caller
@@ -53,6 +53,10 @@ class LoopCall(Generic[T]):
 
     def __str__(self) -> str:
         return self._name
+
+    def expect(self, loop: AbstractEventLoop) -> None:
+        """Have `check` look at *loop*, which is to start the call soon."""
+        self._loop = loop
 
     def start(self, loop: AbstractEventLoop) -> asyncio.Task[T]:
         """Make the task on *loop*."""
@@ -80,10 +84,15 @@ class LoopCall(Generic[T]):
             self._exception = exc.with_traceback(_below(exc))
             del exc
 
+    def finish_here(self) -> None:
+        """Take the outcome, on the caller's own thread."""
+        self.collect()
+        self.is_done = True
+
     def announce(self) -> None:
         """Tell the caller; nothing may follow on the loop's side."""
         self.is_done = True
-        self._caller.post(self)
+        self._caller.wake(self)
 
     def wait(self) -> T:
         """Serve the caller's thread until the end; return or raise the outcome.
@@ -94,6 +103,10 @@ class LoopCall(Generic[T]):
         """
         try:
             self._caller.run_until(self)
+        except LoopStoppedError:
+            if self._coro is not None:
+                self._coro.close()  # it was never started
+            raise
         except BaseException:
             self._cancel()
             self._caller.run_until(self)
@@ -130,7 +143,7 @@ class LoopCall(Generic[T]):
                 loop.call_soon_threadsafe(task.cancel)
 
 
-def _below(exc: BaseException) -> Any:
+def _below(exc: BaseException) -> TracebackType | None:
     """Return the traceback of *exc* without the frame that caught it."""
     traceback = exc.__traceback__
     return traceback.tb_next if traceback is not None else None

@@ -10,10 +10,10 @@ from typing import Any, Self, TypeVar, final
 import attrs
 
 from ..loops import LoopCache, RecyclableLoop, retire
-from ..types import CallerExecutor
+from ..types import CallerExecutor, SingleThreadRunner
 from ._forks import forget_after_fork
 from ._loop_call import LoopCall
-from ._threads import ThreadCache
+from ._threads import ThreadCache, ThreadLease
 
 __all__ = ("PerCallLoopRunner",)
 
@@ -84,16 +84,35 @@ class PerCallLoopRunner:
             ExecutorClosedError: After `close`.
         """
         call = LoopCall(coro, context, caller)
-        lease = self._threads.lease()
         try:
-            lease.post(_Run(call, self._loops))
+            worker = self._threads.acquire(_Run(call, self._loops))
         except BaseException:
             coro.close()
             raise
         try:
             return call.wait()
         finally:
-            lease.release()
+            self._threads.give_back(worker)
+
+    def run_on(
+        self,
+        lease: ThreadLease,
+        coro: Coroutine[Any, Any, T],
+        context: Context,
+        caller: CallerExecutor,
+    ) -> T:
+        """Run *coro* as `run` does, on the thread of *lease*."""
+        call = LoopCall(coro, context, caller)
+        try:
+            lease.post(_Run(call, self._loops))
+        except BaseException:
+            coro.close()
+            raise
+        return call.wait()
+
+    def on_one_thread(self) -> SingleThreadRunner:
+        """Return a runner whose loops all run on one thread of this one."""
+        return _OneThread(self, self._threads.lease())
 
     def close(self) -> None:
         """End the idle threads and loops.  Calls that run now end first."""
@@ -120,11 +139,35 @@ class PerCallLoopRunner:
 
 @final
 @attrs.frozen(eq=False)
+class _OneThread:
+    """Runs coroutines of a `PerCallLoopRunner` on one leased thread."""
+
+    _runner: PerCallLoopRunner
+    _lease: ThreadLease
+
+    def run(
+        self,
+        coro: Coroutine[Any, Any, T],
+        /,
+        *,
+        context: Context,
+        caller: CallerExecutor,
+    ) -> T:
+        return self._runner.run_on(self._lease, coro, context, caller)
+
+    def release(self) -> None:
+        self._lease.release()
+
+
+@final
 class _Run:
     """What the loop's thread does for one call."""
 
-    _call: LoopCall[Any]
-    _loops: LoopCache
+    __slots__ = ("_call", "_loops")
+
+    def __init__(self, call: LoopCall[Any], loops: LoopCache) -> None:
+        self._call = call
+        self._loops = loops
 
     def __str__(self) -> str:
         return str(self._call)

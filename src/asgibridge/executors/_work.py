@@ -3,27 +3,25 @@
 from collections.abc import Callable
 from concurrent.futures import Future
 from threading import get_ident
+from types import FunctionType
 from typing import Any, Generic, TypeVar, final
 
 from typing_extensions import override
 
 from ..errors import DeadlockError
 
-__all__ = ("FutureWork", "describe", "name_of")
+__all__ = ("FutureWork", "name_of")
 
 T = TypeVar("T")
 
 
 def name_of(fn: object) -> str:
     """Return a name for *fn* that a person finds in the source."""
+    if type(fn) is FunctionType:
+        return fn.__qualname__
     inner = getattr(fn, "func", fn)  # of a functools.partial
     name = getattr(inner, "__qualname__", None)
     return name if isinstance(name, str) else repr(fn)
-
-
-def describe(work: object) -> str:
-    """Return a name for a piece of work."""
-    return str(work) if work is not None else "nothing"
 
 
 class _OwnedFuture(Future[T]):

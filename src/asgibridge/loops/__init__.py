@@ -1,9 +1,12 @@
 """What is known about event loops, and nothing about who uses them."""
 
 from ._internals import (
+    asyncgen_hooks as asyncgen_hooks,
     context_unchanged as context_unchanged,
     running_loop_or_none as running_loop_or_none,
     set_running_loop as set_running_loop,
+    signals_of as signals_of,
+    turn as turn,
     waiter_of as waiter_of,
 )
 from ._mailbox import (
@@ -23,9 +26,12 @@ __all__ = (
     "Mailbox",
     "MailboxRegistry",
     "RecyclableLoop",
+    "asyncgen_hooks",
     "context_unchanged",
     "retire",
     "running_loop_or_none",
     "set_running_loop",
+    "signals_of",
+    "turn",
     "waiter_of",
 )

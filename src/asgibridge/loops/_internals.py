@@ -8,20 +8,31 @@ import asyncio
 import gc
 import sys
 from asyncio import AbstractEventLoop
-from collections.abc import Callable
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
 from contextvars import Context, ContextVar
+from threading import get_ident
 from typing import Any, Final
 from weakref import getweakrefcount
 
 __all__ = (
+    "asyncgen_hooks",
     "context_unchanged",
+    "disown",
     "drop_cancelled_timers",
-    "fingerprint",
+    "has_work",
+    "is_configured",
     "references",
     "running_loop_or_none",
     "set_running_loop",
+    "signals_of",
+    "turn",
     "waiter_of",
+    "watched",
 )
+
+AsyncgenHook = Callable[[AsyncGenerator[Any, Any]], None]
+AsyncgenHooks = tuple[AsyncgenHook, AsyncgenHook]
 
 # asyncio exports both for implementations of event loops; unlike
 # get_running_loop() the first does not raise where there is none.
@@ -80,15 +91,6 @@ True is certain.  False means that somebody has to look.
 
 # -- event loops -----------------------------------------------------------
 
-_STATE: Final = (
-    "_asyncgens_shutdown_called",
-    "_debug",
-    "_default_executor",
-    "_exception_handler",
-    "_task_factory",
-    "slow_callback_duration",
-)
-
 
 def references(thing: object) -> tuple[int, int]:
     """Count who holds *thing*, strongly and weakly.
@@ -107,21 +109,75 @@ def drop_cancelled_timers(loop: AbstractEventLoop) -> None:
         vars(loop)["_timer_cancelled_count"] = 0
 
 
-def fingerprint(loop: AbstractEventLoop) -> tuple[object, ...] | None:
-    """Describe everything about an idle loop that a call could have changed.
+def has_work(loop: AbstractEventLoop) -> bool:
+    """Whether anything is ready or timed on a loop of the standard library."""
+    private: Any = loop
+    return bool(private._ready or private._scheduled)  # noqa: SLF001  # see above
 
-    Two equal answers mean that nothing is scheduled, watched or configured
-    differently.  None means that this loop cannot tell.
+
+def watched(loop: AbstractEventLoop) -> int:
+    """Count the descriptors that a selector loop watches."""
+    private: Any = loop
+    return len(private._selector.get_map())  # noqa: SLF001  # see above
+
+
+def is_configured(loop: AbstractEventLoop) -> bool:
+    """Whether anything was set on a loop that a new one does not have."""
+    private: Any = loop
+    return bool(
+        private._default_executor  # noqa: SLF001  # see above
+        or private._exception_handler  # noqa: SLF001
+        or private._task_factory  # noqa: SLF001
+        or private._signal_handlers  # noqa: SLF001
+        or private._asyncgens_shutdown_called  # noqa: SLF001
+    )
+
+
+def disown(loop: AbstractEventLoop) -> None:
+    """Keep a loop from closing itself when it is forgotten."""
+    vars(loop)["_closed"] = True
+
+
+def signals_of(loop: AbstractEventLoop) -> list[int]:
+    """List the signals that *loop* handles, as far as it tells."""
+    return list(getattr(loop, "_signal_handlers", ()))
+
+
+def asyncgen_hooks(loop: AbstractEventLoop) -> AsyncgenHooks:
+    """Return the hooks with which *loop* looks after asynchronous generators."""
+    private: Any = loop
+    return (
+        private._asyncgen_firstiter_hook,  # noqa: SLF001  # see above
+        private._asyncgen_finalizer_hook,  # noqa: SLF001
+    )
+
+
+def turn(
+    loop: AbstractEventLoop, rounds: int, first: Callable[[], None] | None = None
+) -> None:
+    """Run what is ready on a loop, as its own iteration would, without polling.
+
+    The loop must be idle, on no thread, and its `asyncgen_hooks` set.
+    Nothing is polled or timed, so this is only for what leads to a quick end.
+
+    Args:
+        loop: A selector loop of the standard library.
+        rounds: How often what became ready meanwhile is run too.
+        first: Called before, as a callback of the loop.
     """
-    state = vars(loop) if hasattr(loop, "__dict__") else {}
+    private: Any = loop
+    ready: deque[Any] = private._ready  # noqa: SLF001  # what this module is for
+    private._thread_id = get_ident()  # noqa: SLF001  # as above
+    set_running_loop(loop)
     try:
-        return (
-            len(state),
-            len(state["_ready"]),
-            len(state["_scheduled"]),
-            len(state["_selector"].get_map()),
-            len(state["_signal_handlers"]),
-            *[state[name] for name in _STATE],
-        )
-    except KeyError:
-        return None
+        if first is not None:
+            first()
+        while ready and rounds:
+            rounds -= 1
+            for _ in range(len(ready)):
+                handle = ready.popleft()
+                if not handle.cancelled():
+                    handle._run()  # noqa: SLF001  # as above
+    finally:
+        set_running_loop(None)
+        private._thread_id = None  # noqa: SLF001  # as above

@@ -1,6 +1,5 @@
 """Telling an event loop, from other threads, that something is finished."""
 
-import asyncio
 import sys
 import weakref
 from asyncio import AbstractEventLoop
@@ -8,7 +7,7 @@ from collections import deque
 from typing import Protocol, final
 
 from ._recycling import RecyclableLoop
-from ._wakers import HAS_EVENTFD, EventFdWaker, ThreadsafeWaker, Waker
+from ._wakers import HAS_EVENTFD, DrivenWaker, EventFdWaker, ThreadsafeWaker, Waker
 
 __all__ = ("Letter", "Mailbox", "MailboxRegistry")
 
@@ -26,30 +25,39 @@ class Mailbox:
     """Collects letters for one loop and wakes it once per burst.
 
     `post` may be called from any thread; letters are delivered in order on the
-    loop's thread.  A mailbox does not keep its loop alive.
+    loop's thread.  The loop keeps its mailbox, not the mailbox its loop.
     """
 
-    __slots__ = ("__weakref__", "_armed", "_letters", "_waker", "loop", "watch")
+    __slots__ = (
+        "__weakref__",
+        "_armed",
+        "_letters",
+        "_waker",
+        "is_brief",
+        "loop",
+        "watch",
+    )
 
     def __init__(self, loop: AbstractEventLoop) -> None:
         """Open a mailbox for *loop*, which runs on the current thread."""
-        self.loop = weakref.ref(loop)
+        self.loop: weakref.ref[AbstractEventLoop] = weakref.ref(loop)
         # Free for use by those who look after waiting calls of this loop.
-        self.watch: asyncio.TimerHandle | None = None
+        self.watch: object = None
+        # Whether the loop is there for single calls.
+        self.is_brief: bool = isinstance(loop, RecyclableLoop)
         self._letters: deque[Letter] = deque()
         self._armed = False
-        drain = weakref.WeakMethod(self.drain)
-
-        def drain_if_alive() -> None:
-            if (function := drain()) is not None:
-                function()
-
         self._waker: Waker
         if HAS_EVENTFD and _can_read(loop):
-            self._waker = EventFdWaker.on_running_loop(loop, drain_if_alive)
+            self._waker = EventFdWaker.on_running_loop(loop, self.drain)
         else:
-            self._waker = ThreadsafeWaker(self.loop, drain_if_alive)
-        weakref.finalize(self, self._waker.close).atexit = False
+            self._waker = ThreadsafeWaker(self.loop, self.drain)
+        if isinstance(loop, RecyclableLoop):
+            self._waker = DrivenWaker(weakref.ref(loop), self.drain, self._waker)
+
+    def close(self) -> None:
+        """Give back what the loop and the system hold for the mailbox."""
+        self._waker.close()
 
     def post(self, letter: Letter) -> None:
         """Have *letter* delivered.
@@ -91,12 +99,13 @@ def _can_read(loop: AbstractEventLoop) -> bool:
 class MailboxRegistry:
     """Knows the mailbox of every loop, for as long as the loop lives."""
 
-    __slots__ = ("_mailboxes",)
+    __slots__ = ("__weakref__", "_mailboxes")
 
     def __init__(self) -> None:
         self._mailboxes: weakref.WeakKeyDictionary[AbstractEventLoop, Mailbox] = (
             weakref.WeakKeyDictionary()
         )
+        weakref.finalize(self, _close_all, self._mailboxes).atexit = False
 
     def of(self, loop: AbstractEventLoop) -> Mailbox:
         """Return the mailbox of *loop*, which runs on the current thread."""
@@ -111,3 +120,10 @@ class MailboxRegistry:
     def _open(self, loop: AbstractEventLoop) -> Mailbox:
         mailbox = self._mailboxes[loop] = Mailbox(loop)
         return mailbox
+
+
+def _close_all(
+    mailboxes: weakref.WeakKeyDictionary[AbstractEventLoop, Mailbox],
+) -> None:
+    for mailbox in list(mailboxes.values()):
+        mailbox.close()

@@ -2,19 +2,34 @@
 
 import asyncio
 import sys
+import weakref
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
-from typing import TypeVar, final
+from contextvars import Context
+from typing import Protocol, TypeVar, TypeVarTuple, final
 
-from ._internals import drop_cancelled_timers, fingerprint, references
+from typing_extensions import override
 
-__all__ = ("LoopCache", "RecyclableLoop", "retire")
+from ._internals import (
+    disown,
+    drop_cancelled_timers,
+    has_work,
+    is_configured,
+    references,
+    watched,
+)
+
+__all__ = ("Driver", "LoopCache", "RecyclableLoop", "retire")
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 def retire(loop: AbstractEventLoop) -> None:
     """End a loop as `asyncio.run` does: tasks, generators, executor, close."""
+    # A call that was interrupted may have left a callback that stops the loop.
+    loop.call_soon(loop.stop)
+    loop.run_forever()
     try:
         _cancel_tasks(loop)
         loop.run_until_complete(loop.shutdown_asyncgens())
@@ -41,6 +56,21 @@ def _cancel_tasks(loop: AbstractEventLoop) -> None:
             )
 
 
+class Driver(Protocol):
+    """Runs a loop in turns with blocking code, on one thread."""
+
+    def call_soon(self, function: Callable[[], None], /) -> bool:
+        """Schedule *function*, if the loop stands still on the current thread.
+
+        False means that the loop is running, or is made to run: wake it.
+        """
+        ...
+
+    def knock(self) -> None:
+        """Have the loop run if it stands still: something waits for it."""
+        ...
+
+
 class RecyclableLoop(asyncio.SelectorEventLoop):
     """A loop that can tell whether anything of a call is left in it.
 
@@ -50,37 +80,74 @@ class RecyclableLoop(asyncio.SelectorEventLoop):
     watched or configured, looks to the next call like a new one.
     """
 
-    _before: tuple[object, ...] | None = None
+    # How the idle loop was before its first call; see _look.
+    _noted: tuple[int, int, int, int, bool, float] | None = None
+    # Whoever runs this loop in turns with other code of the same thread.
+    driver: "Driver | None" = None
 
     def note(self) -> None:
-        """Remember how the idle loop is before a call."""
-        self._before = ()  # so that the attribute itself counts both times
-        self._before = self._look()
+        """Remember how the idle loop was before its first call."""
+        if self._noted is None:
+            # First the attributes, so that they count both times.
+            self.driver = self.driver
+            self._noted = (0, 0, 0, 0, False, 0.0)
+            self._noted = self._look()
 
     def is_clean(self) -> bool:
         """Whether the loop is as it was; asked from the frame that noted it."""
-        drop_cancelled_timers(self)
-        return self._before is not None and self._look() == self._before
+        if has_work(self):
+            drop_cancelled_timers(self)
+        return (
+            not has_work(self)
+            and not is_configured(self)
+            and self._look() == self._noted
+        )
+
+    def is_quiet(self) -> bool:
+        """Whether nothing can happen on the loop before somebody calls it."""
+        if has_work(self):
+            drop_cancelled_timers(self)
+        noted = self._noted
+        return not has_work(self) and noted is not None and watched(self) == noted[1]
 
     def tolerate(self, function: Callable[[AbstractEventLoop], T]) -> T:
         """Do something to the loop that is to stay from call to call."""
         before = self._look()
         result = function(self)
         after = self._look()
-        if self._before and before and after:
-            self._before = tuple(
-                noted + new - old
-                if isinstance(noted, int)
-                and isinstance(old, int)
-                and isinstance(new, int)
-                else noted
-                for noted, old, new in zip(self._before, before, after, strict=True)
+        if (noted := self._noted) is not None:
+            self._noted = (
+                noted[0] + after[0] - before[0],
+                noted[1] + after[1] - before[1],
+                noted[2] + after[2] - before[2],
+                noted[3] + after[3] - before[3],
+                *noted[4:],
             )
         return result
 
-    def _look(self) -> tuple[object, ...] | None:
-        state = fingerprint(self)
-        return None if state is None else (*state, *references(self))
+    def _look(self) -> tuple[int, int, int, int, bool, float]:
+        strong, weak = references(self)
+        return (
+            len(vars(self)),
+            watched(self),
+            strong,
+            weak,
+            self.get_debug(),
+            self.slow_callback_duration,
+        )
+
+    @override
+    def call_soon_threadsafe(
+        self,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> asyncio.Handle:
+        """Schedule a callback from any thread."""
+        handle = super().call_soon_threadsafe(callback, *args, context=context)
+        if self.driver is not None:
+            self.driver.knock()
+        return handle
 
 
 def _recycles() -> bool:
@@ -97,7 +164,7 @@ class LoopCache:
     Thread-safe.  Loops of a user's own factory are used once.
     """
 
-    __slots__ = ("_factory", "_idle", "_max_idle", "_of_parent")
+    __slots__ = ("__weakref__", "_factory", "_idle", "_max_idle", "_of_parent")
 
     def __init__(
         self, factory: Callable[[], AbstractEventLoop] | None, max_idle: int = 8
@@ -109,6 +176,8 @@ class LoopCache:
         # The last one in is the first one out: it is the warmest.
         self._idle: list[RecyclableLoop] = []
         self._of_parent: list[RecyclableLoop] = []
+        # Runners that live as long as the program are rarely closed.
+        weakref.finalize(self, _close_all, self._idle)
 
     def take(self) -> AbstractEventLoop:
         """Return a loop that looks new."""
@@ -126,8 +195,7 @@ class LoopCache:
 
     def close(self) -> None:
         """Close the idle loops."""
-        while self._idle:
-            retire(self._idle.pop())
+        _close_all(self._idle)
 
     def forget(self) -> None:
         """Leave the idle loops to the parent process; call it in a forked child.
@@ -135,5 +203,13 @@ class LoopCache:
         They are kept, unused: closing one would unregister descriptors from the
         poller that the child shares with its parent.
         """
-        self._of_parent.extend(self._idle)
-        self._idle.clear()
+        while self._idle:
+            loop = self._idle.pop()
+            disown(loop)
+            self._of_parent.append(loop)
+
+
+def _close_all(idle: list[RecyclableLoop]) -> None:
+    """Close loops that were clean when they were put there."""
+    while idle:
+        idle.pop().close()

@@ -11,7 +11,9 @@ from typing import Final, Protocol, final
 
 import attrs
 
-__all__ = ("HAS_EVENTFD", "EventFdWaker", "ThreadsafeWaker", "Waker")
+from ._recycling import RecyclableLoop
+
+__all__ = ("HAS_EVENTFD", "DrivenWaker", "EventFdWaker", "ThreadsafeWaker", "Waker")
 
 HAS_EVENTFD: Final = hasattr(os, "eventfd")
 
@@ -77,7 +79,13 @@ class EventFdWaker:
     ) -> "EventFdWaker":
         """Watch a new eventfd on *loop*, which runs on this thread."""
         waker = cls(weakref.ref(loop), function)
-        loop.add_reader(waker._fd, waker._read)
+        fd = waker._fd
+
+        def read() -> None:
+            os.eventfd_read(fd)
+            function()
+
+        loop.add_reader(fd, read)
         # A suspended asynchronous generator is the only thing that every loop
         # promises to end while it can still remove a reader.
         waker._keeper = keeper = _call_at_shutdown(waker._close_here)
@@ -108,10 +116,6 @@ class EventFdWaker:
                 return
         self._close_fd()
 
-    def _read(self) -> None:
-        os.eventfd_read(self._fd)
-        self._function()
-
     def _close_here(self) -> None:
         loop = self._loop()
         if self._is_open and loop is not None:
@@ -126,6 +130,27 @@ class EventFdWaker:
                 self._is_open = False
                 os.close(self._fd)
         self._keeper = None  # it refers to this object
+
+
+@final
+@attrs.frozen(eq=False)
+class DrivenWaker:
+    """Needs no system call where the loop stands still on the waking thread."""
+
+    _loop: weakref.ref[RecyclableLoop]
+    _function: Callable[[], None]
+    _otherwise: Waker
+
+    def wake(self) -> None:
+        """Have the function called; RuntimeError if the loop is closed."""
+        loop = self._loop()
+        driver = None if loop is None else loop.driver
+        if driver is None or not driver.call_soon(self._function):
+            self._otherwise.wake()
+
+    def close(self) -> None:
+        """Give back what the loop and the system hold for this."""
+        self._otherwise.close()
 
 
 async def _call_at_shutdown(function: Callable[[], None]) -> AsyncGenerator[None]:

@@ -80,8 +80,8 @@ class SupportsLease(Protocol):
 class Outcome(Runnable, Protocol):
     """Something that a blocked thread waits for.
 
-    Whoever completes it sets ``is_done`` and then posts it to the waiting
-    thread, so that it is also a `Runnable`; its ``run`` does nothing.
+    Whoever completes it sets ``is_done`` and then hands it to
+    `CallerExecutor.wake`.  It is also a `Runnable`, whose ``run`` does nothing.
     """
 
     is_done: bool
@@ -108,4 +108,8 @@ class CallerExecutor(BlockingExecutor, Protocol):
 
     def run_until(self, outcome: Outcome, /) -> None:
         """Run submitted calls on this thread until *outcome* is done."""
+        ...
+
+    def wake(self, outcome: Outcome, /) -> None:
+        """Have the wait look at *outcome*, which is done; never fails."""
         ...

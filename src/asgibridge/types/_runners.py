@@ -2,11 +2,11 @@
 
 from collections.abc import Coroutine
 from contextvars import Context
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from ._executors import CallerExecutor
 
-__all__ = ("LoopRunner",)
+__all__ = ("LoopRunner", "SingleThreadRunner", "SupportsSingleThread")
 
 T = TypeVar("T")
 
@@ -44,4 +44,21 @@ class LoopRunner(Protocol):
                 afterwards.
             caller: The calling thread, which must serve it until the end.
         """
+        ...
+
+
+class SingleThreadRunner(LoopRunner, Protocol):
+    """A runner whose loops all run on one thread, one after the other."""
+
+    def release(self) -> None:
+        """Give the thread back; does not wait.  A second time does nothing."""
+        ...
+
+
+@runtime_checkable
+class SupportsSingleThread(Protocol):
+    """A runner that can do the same on one thread only."""
+
+    def on_one_thread(self) -> SingleThreadRunner:
+        """Return a runner for one thread, which is taken at its first call."""
         ...

@@ -1,0 +1,161 @@
+"""A request body on its way from the task to the worker thread."""
+
+import asyncio
+from collections import deque
+from contextlib import suppress
+from typing import final
+
+import attrs
+
+from ..errors import BodyTooLargeError, ClientDisconnectedError
+from ._asgi import Event, Receive
+from ._limits import WsgiLimits
+from ._line import Line
+
+__all__ = ("Inbox",)
+
+
+@final
+@attrs.define(eq=False)
+class Inbox:
+    """Takes the body from the server when the application asks for it.
+
+    The first message is received by the request's own task, which has nothing
+    else to do while the application reads.  A body of more than one is received
+    by a task of its own, up to the read-ahead limit, which then also notices
+    that the client leaves.
+
+    Args:
+        line: Wakes the other end.
+        receive: The server's.
+        limits: Read-ahead and body size.
+    """
+
+    _line: Line
+    _receive: Receive
+    _limits: WsgiLimits
+    wanted: bool = attrs.field(default=False, init=False)
+    """Whether the thread waits for a chunk."""
+    watched: bool = attrs.field(default=False, init=False)
+    """Whether the application wants to know if the client leaves."""
+    _chunks: deque[bytes] = attrs.field(factory=deque[bytes], init=False)
+    _complete: bool = attrs.field(default=False, init=False)  # the task's
+    _received: int = attrs.field(default=0, init=False)  # bytes; the task's
+    _read: int = attrs.field(default=0, init=False)  # bytes; the thread's
+    _fetched: bool = attrs.field(default=False, init=False)
+    _room: asyncio.Future[None] | None = attrs.field(default=None, init=False)
+    _receiver: asyncio.Task[None] | None = attrs.field(default=None, init=False)
+    error: BaseException | None = attrs.field(default=None, init=False)
+    """What the server's `receive` raised."""
+
+    # The thread's end.
+
+    def pull(self) -> bytes:
+        """Return the next chunk of the body, ``b""`` at its end; waits for it.
+
+        Raises:
+            ClientDisconnectedError: If the client left before the end.
+            BodyTooLargeError: If the body is longer than allowed.
+        """
+        while not self._chunks:
+            if self._complete:
+                return b""
+            if self._line.gone:
+                msg = "the client left before the request body was complete"
+                raise ClientDisconnectedError(msg)
+            self.wanted = True
+            self._line.ring()
+            self._line.wait(self._has_news)
+        chunk = self._chunks.popleft()
+        self._read += len(chunk)
+        if self._room is not None:
+            self._line.ring()
+        most = self._limits.max_body_bytes
+        if most is not None and self._read > most:
+            msg = f"the request body is longer than the {most} bytes allowed"
+            raise BodyTooLargeError(msg)
+        return chunk
+
+    def _has_news(self) -> bool:
+        return bool(self._chunks) or self._complete
+
+    # The task's end.
+
+    def has_work(self) -> bool:
+        """Whether the task has something to do for the thread."""
+        if self._line.gone:
+            return False
+        return (self.wanted and self._receiver is None) or self._may_resume()
+
+    async def work(self) -> None:
+        """Receive what the thread waits for, or see to it that it comes."""
+        if self._may_resume() and self._room is not None:
+            self._room.set_result(None)
+            self._room = None
+        if not self.wanted or self._receiver is not None:
+            return
+        if self._fetched:
+            self.watch()
+            return
+        self._fetched = True
+        self._accept(await self._receive())
+
+    def watch(self) -> None:
+        """Receive in the background: the body up to the limit, and the end."""
+        if self._receiver is None and not self._line.gone:
+            self._fetched = True
+            self._receiver = self._line.loop.create_task(self._receive_all())
+
+    @property
+    def is_receiving(self) -> bool:
+        """Whether there is something to `close`."""
+        return self._receiver is not None
+
+    async def close(self) -> None:
+        """Stop receiving in the background, and wait until that has ended."""
+        receiver = self.cancel()
+        if receiver is not None:
+            await asyncio.wait([receiver])
+
+    def cancel(self) -> asyncio.Task[None] | None:
+        """Stop receiving in the background; return what may still have to end."""
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            with suppress(RuntimeError):  # the loop is closed, and it with it
+                receiver.cancel()
+        return receiver
+
+    def _may_resume(self) -> bool:
+        # Half, so that it is not one wake-up for each message.
+        most = self._limits.read_ahead_bytes // 2
+        return self._room is not None and self._received - self._read <= most
+
+    async def _receive_all(self) -> None:
+        try:
+            while not self._line.gone:
+                if self._received - self._read >= self._limits.read_ahead_bytes:
+                    self._room = self._line.loop.create_future()
+                    # The thread may have read it all before it saw _room.
+                    if not self._may_resume():
+                        await self._room
+                    self._room = None
+                self._accept(await self._receive())
+        except Exception as exc:  # noqa: BLE001 # it is the server's: handed back to it
+            self.error = exc
+            self._line.hang_up()
+
+    def _accept(self, event: Event) -> None:
+        if event["type"] == "http.request":
+            chunk: bytes = event.get("body") or b""
+            more: bool = event.get("more_body") or False
+            if more and not chunk:
+                return  # no news: the thread waits on
+            # First: once the thread has the chunk it may want the next.
+            self.wanted = False
+            if chunk:
+                self._received += len(chunk)
+                self._chunks.append(chunk)
+            self._complete = not more
+            self._line.wake()
+        elif event["type"] == "http.disconnect":
+            self._line.hang_up()

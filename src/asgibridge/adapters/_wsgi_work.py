@@ -1,0 +1,235 @@
+"""One request as a WSGI application sees it: a piece of work on one thread."""
+
+import logging
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from contextvars import Context
+from typing import Any, Final, final
+
+import attrs
+
+from ..errors import (
+    BodyTooLargeError,
+    ClientDisconnectedError,
+    ExecutorDroppedCallError,
+    RequestRefusedError,
+)
+from ..types import WSGIApplication
+from ._asgi import Scope
+from ._environ import EnvironBuilder
+from ._files import FileWrapper, file_event
+from ._inbox import Inbox
+from ._input import BodyInput
+from ._line import Line
+from ._outbox import Outbox
+from ._refusals import refusal
+from ._response import ExcInfo, State, WsgiResponse
+
+__all__ = ("WsgiWork",)
+
+_logger: Final = logging.getLogger("asgibridge.adapters")
+_CONTENT_TOO_LARGE: Final = 413
+
+
+@final
+@attrs.define(eq=False)
+class WsgiWork:
+    """Calls the application, iterates over its result and closes it.
+
+    `run` does all of it on the thread that it is called on.
+
+    Args:
+        app: The application.
+        scope: The request.
+        context: The context to run in, entered by nobody else; None to run in
+            that of the thread, as a crossing has prepared it.
+        environs: Builds the environ.
+        line: Wakes the request's task.
+        inbox: The request body.
+        outbox: Takes the response; its end is put there last.
+        response: Puts events into *outbox*.
+        on_start: Called before anything else.
+        on_end: Called after everything else.
+    """
+
+    _app: WSGIApplication
+    _scope: Scope
+    _context: Context | None
+    _environs: EnvironBuilder
+    _line: Line
+    _inbox: Inbox
+    _outbox: Outbox
+    _response: WsgiResponse
+    _on_start: Callable[[], object]
+    _on_end: Callable[["WsgiWork"], object]
+    _abandoned: bool = attrs.field(default=False, init=False)
+    # At most one; whoever takes it answers for it.
+    _errors: list[BaseException] = attrs.field(factory=list[BaseException], init=False)
+
+    def __str__(self) -> str:
+        """Return what to call it in messages."""
+        method, path = self._scope["method"], self._scope["path"]
+        return f"{method} {path!r} of WSGI application {self._app!r}"
+
+    def run(self) -> None:
+        """Serve the request; never raises."""
+        self._on_start()
+        if not self._line.gone:
+            try:
+                if self._context is None:
+                    self._serve()
+                else:
+                    self._context.run(self._serve)
+            except BaseException as exc:  # noqa: BLE001 # handed to the task
+                self._errors.append(exc)
+        self.finish()
+
+    def finish(self) -> None:
+        """Tell the task that nothing more comes."""
+        self._outbox.events.append(None)
+        self._line.ring()
+        self._on_end(self)
+        if self._abandoned:
+            self.report()
+
+    def fail(self, error: BaseException) -> None:
+        """End a request that no thread will run."""
+        self._errors.append(error)
+        self._on_start()
+        self.finish()
+
+    def note_future(self, future: Future[None], /) -> None:
+        """End the request if *future*, that of `run`, was cancelled."""
+        if future.cancelled():
+            msg = f"the executor dropped {self}; close it after the adapter"
+            self.fail(ExecutorDroppedCallError(msg))
+
+    def take_error(self) -> BaseException | None:
+        """Return what the application raised; a second time, None."""
+        try:
+            return self._errors.pop()
+        except IndexError:
+            return None
+
+    def abandon(self) -> None:
+        """Nobody waits any more: log what the application raises from here on."""
+        self._abandoned = True
+        self._line.hang_up()
+        self.report()
+
+    def report(self) -> None:
+        """Log what the application raised, if nobody was told of it."""
+        error = self.take_error()
+        if error is not None:
+            _logger.error(
+                "WSGI application %r failed after its request had been cancelled",
+                self._app,
+                exc_info=error,
+            )
+
+    def _serve(self) -> None:
+        try:
+            environ = self._environ()
+        except RequestRefusedError as exc:
+            self._refuse(exc.status, str(exc))
+            return
+        try:
+            self._respond(self._app(environ, self._start_response))
+        except ClientDisconnectedError:
+            if not self._line.gone:
+                raise  # not ours
+        except BodyTooLargeError as exc:
+            if self._response.state > State.HELD:
+                raise
+            self._refuse(_CONTENT_TOO_LARGE, str(exc))
+
+    def _environ(self) -> dict[str, Any]:
+        environ = self._environs.build(self._scope)
+        environ["wsgi.input"] = BodyInput(self._inbox.pull)
+        environ["asgi.client_disconnected"] = self._client_disconnected
+        if "http.response.early_hint" in (self._scope.get("extensions") or ()):
+            environ["wsgi.early_hints"] = self._early_hints
+        return environ
+
+    def _respond(self, result: Iterable[bytes]) -> None:
+        try:
+            if isinstance(result, (list, tuple)) and len(result) == 1:
+                self._response.whole(result[0])
+            elif not (isinstance(result, FileWrapper) and self._send_file(result)):
+                self._iterate(result)
+        finally:
+            close: Callable[[], object] | None = getattr(result, "close", None)
+            if close is not None:
+                self._line.ring()  # what is there need not wait for it
+                close()
+
+    def _iterate(self, result: Iterable[bytes]) -> None:
+        response, line = self._response, self._line
+        take, flush = response.block, self._outbox.flush
+        if response.state is State.DONE:
+            return  # all of it was written
+        for block in result:
+            if line.gone or take(block):
+                break
+            if block:
+                flush()
+        if response.overrun:
+            _logger.warning(
+                "WSGI application %r produced more than its Content-Length;"
+                " the rest was not sent",
+                self._app,
+            )
+        if not line.gone:
+            response.end()
+
+    def _send_file(self, wrapper: FileWrapper) -> bool:
+        offered = frozenset(self._scope.get("extensions") or ())
+        if not self._response.takes_file:
+            return False
+        event = file_event(wrapper, offered, self._response.content_length)
+        if event is None:
+            return False
+        self._response.send_file(event)
+        self._outbox.wait_sent()  # the file is closed after it
+        return True
+
+    def _start_response(
+        self,
+        status: str,
+        headers: Iterable[tuple[str, str]],
+        exc_info: ExcInfo | None = None,
+        /,
+    ) -> Callable[[bytes], object]:
+        try:
+            self._response.start(status, headers, exc_info)
+        finally:
+            del exc_info
+        return self._write
+
+    def _write(self, data: bytes) -> None:
+        if self._line.gone:
+            msg = "the client left before the response was complete"
+            raise ClientDisconnectedError(msg)
+        try:
+            self._response.write(data)
+        finally:
+            self._outbox.flush()
+
+    def _early_hints(self, headers: Iterable[tuple[str, str]]) -> None:
+        self._response.early_hints(headers)
+        self._outbox.flush()
+
+    def _client_disconnected(self) -> bool:
+        """Return whether the client has left, as far as is known.
+
+        The first call begins to watch for it.
+        """
+        if not self._inbox.watched:
+            self._inbox.watched = True
+            self._line.ring()
+        return self._line.gone
+
+    def _refuse(self, status: int, reason: str) -> None:
+        _logger.warning("request refused with %d: %s", status, reason)
+        for event in refusal(status, reason):
+            self._outbox.put(event)

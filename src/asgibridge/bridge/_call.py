@@ -1,0 +1,309 @@
+"""One blocking call that a task waits for."""
+
+import sys
+from asyncio import AbstractEventLoop, CancelledError
+from collections.abc import Callable, Generator
+from contextvars import Context, Token, copy_context
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from ..executors import name_of
+from ..loops import Mailbox, context_unchanged
+from ._cancellation import shielded
+from ._context import take_back, write_back
+from ._late import report_late
+
+if TYPE_CHECKING:
+    from ._engine import Engine
+    from ._hosted import HostedCall
+    from ._observation import CrossingRecord
+    from ._places import Place
+
+__all__ = ("BlockingCall",)
+
+T = TypeVar("T")
+
+
+class BlockingCall(Generic[T]):
+    """Runs a function on another thread while the awaiting task is parked.
+
+    The task parks on this object itself, which speaks asyncio's future protocol
+    (`_asyncio_future_blocking`, `add_done_callback`, `result`, `cancel`): no
+    future is made, and completion runs the task's next step directly.
+
+    Whoever takes the ticket decides what becomes of the call: a thread that
+    takes it runs the function, the task that takes it withdraws the call.  So a
+    call may be queued in several places at once, and runs at most once.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_args",
+        "_asyncio_future_blocking",
+        "_base",
+        "_cancel_args",
+        "_context",
+        "_fn",
+        "_handling",
+        "_is_left",
+        "_kwargs",
+        "_loop",  # which asyncio's future protocol asks for by this name
+        "_may_abandon",
+        "_ticket",
+        "_tokens",
+        "_wakeup",
+        "_wakeup_context",
+        "can_host",
+        "crossing",
+        "engine",
+        "exception",
+        "hosted",
+        "inner_cancel",
+        "is_cancelled",
+        "is_done",
+        "mailbox",
+        "place",
+        "returned",
+    )
+
+    def __init__(
+        self,
+        engine: "Engine",
+        loop: AbstractEventLoop,
+        mailbox: Mailbox,
+        fn: Callable[..., T],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        may_abandon: bool,  # noqa: FBT001  # keywords would cost time here
+    ) -> None:
+        self.engine: Engine = engine
+        self._loop = loop
+        self._fn = fn
+        self._args = args
+        self._kwargs = kwargs
+        self._may_abandon = may_abandon
+        self._context: Context = copy_context()
+        self._base: Context = self._context.copy()
+        # What the caller is handling: the function sees it, as a plain call would.
+        self._handling = sys.exception()
+        self._ticket = [True]
+        # Of variables that were set in the task before the function had ended.
+        self._tokens: list[Token[Any]] = []
+        self._wakeup: Callable[[object], object] | None = None
+        self._wakeup_context: Context
+        self._cancel_args: tuple[Any, ...]
+        self.exception: BaseException | None = None
+        self.returned: T
+        self._is_left = False
+        # What observers know of the call, if there are any.
+        self.crossing: CrossingRecord | None = None
+        # Where the call is queued; set by the route.
+        self.place: Place
+        self.mailbox: Mailbox = mailbox
+        self.is_done: bool = False
+        self.is_cancelled: bool = False
+        # Whether the task is parked while the function runs, so that it can run
+        # a coroutine for it; not so when both are on one thread.
+        self.can_host: bool = True
+        # The coroutine that the function waits for and the task is to run.
+        self.hosted: HostedCall[Any] | None = None
+        # Cancels a coroutine that the function waits for on another loop.
+        self.inner_cancel: Callable[[], object] | None = None
+
+    def __str__(self) -> str:
+        return name_of(self._fn)
+
+    def __repr__(self) -> str:
+        if self.is_done:
+            state = "done"
+        elif self._ticket:
+            state = "queued"
+        else:
+            state = "running"
+        return f"<blocking call {self} {state}>"
+
+    # -- for executors, on any thread --
+
+    def run(self) -> None:
+        """Run the function, if nobody has run it or withdrawn the call."""
+        try:
+            self._ticket.pop()  # as in claim(), which would cost time here
+        except IndexError:
+            return
+        state = self.engine.threads.state
+        outer, state.call = state.call, self
+        try:
+            if self._handling is None:
+                self.returned = self._context.run(self._fn, *self._args, **self._kwargs)
+            else:
+                self.returned = self._run_handling(self._handling)
+        except BaseException as exc:  # noqa: BLE001  # the awaiting task gets it
+            traceback = exc.__traceback__
+            self.exception = exc.with_traceback(traceback and traceback.tb_next)
+            del exc, traceback
+        state.call = outer
+        self._complete()
+
+    def claim(self) -> bool:
+        """Take the ticket; False if somebody else has it."""
+        try:
+            self._ticket.pop()  # atomic, with a GIL and without
+        except IndexError:
+            return False
+        return True
+
+    def fail(self, exception: BaseException) -> None:
+        """End the call with *exception*, unless it runs or has run."""
+        if self.claim():
+            self.exception = exception
+            self._complete()
+
+    def check_cancelled(self) -> None:
+        """Raise if the awaiting task was cancelled: no more work for it."""
+        if self.is_cancelled:
+            raise CancelledError(*self._cancel_args)
+
+    @property
+    def loop(self) -> AbstractEventLoop:
+        """The loop of the awaiting task."""
+        return self._loop
+
+    @property
+    def made_in(self) -> "Place | None":
+        """The innermost place around the code that made the call."""
+        return self._context.get(self.engine.affinity)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the function has not been started yet."""
+        return bool(self._ticket)
+
+    def _run_handling(self, handling: BaseException) -> T:
+        traceback = handling.__traceback__
+        try:
+            raise handling
+        except BaseException as exc:  # noqa: BLE001  # it is being handled above
+            exc.__traceback__ = traceback
+            del exc
+            return self._context.run(self._fn, *self._args, **self._kwargs)
+
+    def _complete(self) -> None:
+        self._args, self._kwargs = (), {}
+        self.is_done = True
+        try:
+            self.mailbox.post(self)
+        except RuntimeError:  # the loop is closed, the task is no more
+            report_late(self, self.exception, None)
+
+    # -- for the task, on the loop's thread --
+
+    def __await__(self) -> Generator[Any, None, None]:
+        """Park the task until the function has ended.
+
+        What it raised is in `exception` then, for the wrapper to raise: so the
+        traceback shows the wrapper and the function, and nothing in between.
+        """
+        try:
+            while not self.is_done:
+                self._asyncio_future_blocking = True
+                try:
+                    yield self
+                except CancelledError as exc:
+                    self._note_cancellation(exc)
+                if self.hosted is not None:
+                    yield from self._host(self.hosted)
+                elif self.is_cancelled and not self.is_done:
+                    yield from self._outlast()
+        except GeneratorExit:  # the task is being destroyed with its loop
+            self._is_left = True
+            self.claim()
+            raise
+        if not context_unchanged(self._context, self._base):
+            self._write_back()
+        if self.is_cancelled:
+            self._put_cancellation_first()
+
+    def _note_cancellation(self, exc: CancelledError) -> None:
+        """A second cancellation, which was thrown in: remember it."""
+        self.is_cancelled = True
+        self._cancel_args = exc.args
+
+    def _outlast(self) -> Generator[Any, None, None]:
+        """The task was cancelled: withdraw the call, leave it, or wait for its end."""
+        if self.claim():
+            raise CancelledError(*self._cancel_args)
+        if self._may_abandon:
+            self._is_left = True
+            raise CancelledError(*self._cancel_args)
+        if self.inner_cancel is not None:
+            self.inner_cancel()
+        with shielded():
+            while not self.is_done:
+                self._asyncio_future_blocking = True
+                try:
+                    yield self
+                except CancelledError as exc:
+                    self._note_cancellation(exc)
+                if self.hosted is not None:
+                    yield from self._host(self.hosted)
+
+    def _host(self, hosted: "HostedCall[Any]") -> Generator[Any, None, None]:
+        """Run the coroutine that the function waits for in this very task."""
+        if not hosted.claim():
+            return
+        if self.is_cancelled:
+            hosted.refuse(CancelledError(*self._cancel_args))
+            return
+        self._base = yield from hosted.serve(self._base, self._tokens)
+        if hosted.cancel_args is not None:
+            # Not for the function to swallow.
+            self.is_cancelled = True
+            self._cancel_args = hosted.cancel_args
+
+    def _write_back(self) -> None:
+        """Bring what the function set to the caller."""
+        write_back(self._context, self._base)
+        take_back(self._tokens, self._context)
+
+    def _put_cancellation_first(self) -> None:
+        """Have the task raise CancelledError, whatever the function did."""
+        exception = self.exception
+        if not isinstance(exception, (CancelledError, KeyboardInterrupt, SystemExit)):
+            self.exception = CancelledError(*self._cancel_args)
+            self.exception.__cause__ = exception
+
+    def deliver(self) -> None:
+        """Wake the task; in a callback of the loop."""
+        wakeup = self._wakeup
+        if wakeup is not None:
+            self._wakeup = None
+            self._wakeup_context.run(wakeup, self)
+        elif self._is_left:
+            self._deliver_late()
+
+    def _deliver_late(self) -> None:
+        if self.hosted is not None and self.hosted.claim():
+            _ = self.hosted.adopt(self._loop)  # the engine keeps it
+        elif self.is_done:
+            exception, self.exception = self.exception, None
+            report_late(self, exception, self._loop)
+
+    # -- asyncio's future protocol, called by the task --
+
+    def add_done_callback(
+        self, wakeup: Callable[[object], object], /, *, context: Context
+    ) -> None:
+        """Remember how to wake the task."""
+        self._wakeup = wakeup
+        self._wakeup_context = context
+
+    def result(self) -> None:
+        """Return nothing: the task goes on in `__await__`, which knows more."""
+
+    def cancel(self, msg: object = None) -> bool:
+        """Wake the task so that it can decide; False if it was woken before."""
+        if self._wakeup is None or self.is_cancelled or self.is_done:
+            return False  # the task then throws the CancelledError in
+        self.is_cancelled = True
+        self._cancel_args = () if msg is None else (msg,)
+        self._loop.call_soon(self.deliver)
+        return True

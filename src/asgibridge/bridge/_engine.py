@@ -1,0 +1,78 @@
+"""What the parts of one bridge share."""
+
+import asyncio
+from contextvars import ContextVar
+from typing import Any, final
+
+import attrs
+
+from ..executors import forget_after_fork
+from ..loops import MailboxRegistry
+from ..types import BlockingExecutor, LoopRunner
+from ._call import BlockingCall
+from ._observation import Observation
+from ._places import Frame, Place
+from ._threads import ThreadLocals
+from ._watch import Watch
+
+__all__ = ("Engine",)
+
+
+@final
+@attrs.define(eq=False, weakref_slot=True)
+class Engine:
+    """The state of one bridge: which threads and loops it knows, and who waits.
+
+    Thread-safe: every field is either fixed, or a container whose single
+    operations are atomic.
+    """
+
+    thread_sensitive: BlockingExecutor
+    workers: BlockingExecutor
+    runner: LoopRunner
+    observation: Observation
+    # How long a call may wait behind another before that is reported, seconds.
+    stuck_after: float
+    name: str
+    # The innermost place that the current code is inside of.
+    affinity: ContextVar[Place | None] = attrs.field(init=False)
+    # Tells two contexts apart: set in one, looked for in the other.
+    probe: ContextVar[object] = attrs.field(init=False)
+    # The runner of the enclosing AsyncSingleThreadContext.
+    own_runner: ContextVar[LoopRunner | None] = attrs.field(init=False)
+    threads: ThreadLocals = attrs.field(init=False)
+    mailboxes: MailboxRegistry = attrs.field(init=False)
+    # id(loop) -> the thread that waits for this loop, for tasks that were made
+    # in an empty context and so cannot know their place.
+    homes: dict[int, Frame] = attrs.field(init=False)
+    # Tasks that nobody else refers to.
+    _tasks: set[asyncio.Task[Any]] = attrs.field(init=False)
+    is_closed: bool = attrs.field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.forget()
+        forget_after_fork(self)
+
+    def forget(self) -> None:
+        """Become as new, in a forked child.
+
+        New context variables: places of the parent process are out of sight.
+        """
+        self.affinity = ContextVar(f"{self.name}.affinity", default=None)
+        self.own_runner = ContextVar(f"{self.name}.runner", default=None)
+        self.probe = ContextVar(f"{self.name}.probe", default=None)
+        self.threads = ThreadLocals()
+        self.mailboxes = MailboxRegistry()
+        self.homes = {}
+        self._tasks = set()
+
+    def watch(self, call: BlockingCall[Any]) -> None:
+        """Look after *call* and others of its loop from now on."""
+        loop = call.mailbox.loop()
+        if loop is not None:
+            Watch(self, call.mailbox, loop)
+
+    def keep(self, task: asyncio.Task[Any]) -> None:
+        """Keep *task* alive until it is done."""
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,132 @@
+"""Where thread-sensitive code may run: what waits above it, what encloses it."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, final
+
+import attrs
+
+from ..errors import ExecutorClosedError
+from ..executors import CurrentThreadExecutor, Inbox
+from ..types import BlockingExecutor, LoopRunner, Runnable
+
+if TYPE_CHECKING:
+    from ._call import BlockingCall
+
+__all__ = ("ExecutorPlace", "Frame", "Place", "nearest_alive")
+
+
+class Place(Protocol):
+    """One of the places that a piece of code is logically inside of.
+
+    Places are linked outwards.  They live in a context variable, so tasks
+    inherit them; a task may outlive them, and then passes them over.
+    """
+
+    @property
+    def parent(self) -> "Place | None":
+        """The place around this one."""
+        ...
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether calls can run here."""
+        ...
+
+    @property
+    def is_final(self) -> bool:
+        """Whether this place, being alive, goes before all those around it."""
+        ...
+
+    @property
+    def executor(self) -> BlockingExecutor:
+        """What runs the calls."""
+        ...
+
+    @property
+    def thread(self) -> int | None:
+        """The thread that calls run on, as far as that is known."""
+        ...
+
+    @property
+    def current(self) -> Runnable | None:
+        """What is running there, and so in the way of others."""
+        ...
+
+    @property
+    def post(self) -> "Callable[[BlockingCall[Any]], None]":
+        """Runs a call here; `ExecutorClosedError` if the place has just died."""
+        ...
+
+
+@final
+class Frame:
+    """A thread that waits for async code, further up in the logical call stack."""
+
+    __slots__ = ("call", "executor", "is_alive", "parent", "post", "runner", "thread")
+
+    is_final = True
+    current = None  # it waits for work, so nothing is in the way
+
+    def __init__(self, inbox: Inbox, parent: Place | None) -> None:
+        self.executor: CurrentThreadExecutor = CurrentThreadExecutor(inbox)
+        # Whether the wait goes on.
+        self.is_alive: bool = True
+        self.parent: Place | None = parent
+        self.post: Final = self.executor.post
+        self.thread: int | None = self.executor.thread
+        # The blocking call that this thread is in while it waits.
+        self.call: BlockingCall[Any] | None = None
+        # What runs the async code, if it has only one thread for all of it.
+        self.runner: LoopRunner | None = None
+
+    def lend(self, call: "BlockingCall[Any]") -> None:
+        """Run *call* here too, if it has not been started elsewhere by then."""
+        with suppress(ExecutorClosedError):  # the wait has just ended
+            self.post(call)
+
+    def close(self) -> None:
+        """End the wait."""
+        self.is_alive = False
+        self.executor.close()
+
+
+@final
+@attrs.frozen(eq=False)
+class ExecutorPlace:
+    """An executor: where code runs that is inside of nothing else."""
+
+    executor: BlockingExecutor
+    post: Callable[["BlockingCall[Any]"], None]
+
+    def __str__(self) -> str:
+        return str(self.executor)
+
+    parent = None
+    is_alive = True
+    is_final = True
+
+    @property
+    def thread(self) -> int | None:
+        """Its one thread, if it has only one and tells."""
+        thread: int | None = getattr(self.executor, "thread", None)
+        return thread
+
+    @property
+    def current(self) -> Runnable | None:
+        """What its one thread is running, if it tells."""
+        current: Runnable | None = getattr(self.executor, "current", None)
+        return current
+
+
+def nearest_alive(affinity: ContextVar[Place | None]) -> Place | None:
+    """Return the innermost place around the current code that is alive.
+
+    The parent of a new place: dead ones are dropped, so that a chain of tasks
+    that start one another for ever does not grow.
+    """
+    place = affinity.get()
+    while place is not None and not place.is_alive:
+        place = place.parent
+    return place

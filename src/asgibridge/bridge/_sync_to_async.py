@@ -1,0 +1,64 @@
+"""Blocking code for async callers."""
+
+from asyncio import get_running_loop
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar, final
+
+import attrs
+
+from ._call import BlockingCall
+from ._engine import Engine
+from ._metadata import dressed_as
+from ._observation import Observed
+from ._routes import Route
+
+__all__ = ("SyncToAsync",)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@final
+@attrs.frozen(eq=False)
+class SyncToAsync:
+    """Makes async functions of blocking ones, all with the same options."""
+
+    _engine: Engine
+    route: Route
+    _may_abandon: bool = False
+    _make: Callable[..., BlockingCall[Any]] = BlockingCall
+
+    def wrap(self, fn: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
+        """Return an async function that runs *fn* where the route says."""
+        engine, may_abandon = self._engine, self._may_abandon
+        observation = engine.observation
+        make: Callable[..., BlockingCall[T]] = self._make
+        is_observed, send = bool(observation), self.route.send
+
+        async def call(*args: P.args, **kwargs: P.kwargs) -> T:
+            loop = get_running_loop()
+            state = engine.threads.state
+            mailbox = state.mailbox
+            if mailbox is None or mailbox.loop() is not loop:
+                mailbox = state.mailbox = engine.mailboxes.of(loop)
+            if is_observed:
+                record = observation.queued("sync_to_async", fn)
+                observed = Observed(observation.run, record)
+                blocking = make(
+                    engine, loop, mailbox, observed, args, kwargs, may_abandon
+                )
+                blocking.crossing = record
+            else:
+                blocking = make(engine, loop, mailbox, fn, args, kwargs, may_abandon)
+            send(blocking, state)
+            await blocking
+            exception = blocking.exception
+            if exception is None:
+                return blocking.returned
+            try:
+                blocking.exception = None
+                raise exception
+            finally:
+                del exception  # no cycle through this frame
+
+        return dressed_as(fn, call)

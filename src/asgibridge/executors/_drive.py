@@ -1,0 +1,270 @@
+"""A loop and blocking code in turns on one thread."""
+
+import threading
+from asyncio import AbstractEventLoop
+from collections.abc import Callable
+from enum import Enum, auto
+from queue import Empty
+from threading import get_ident
+from typing import Final, final
+
+from ..loops import RecyclableLoop, turn
+from ..types import Outcome
+from ._inbox import Inbox
+from ._threads import ThreadCache, ThreadLease
+
+__all__ = ("Drive",)
+
+# How often what became ready is run before the loop polls again.
+ROUNDS: Final = 16
+CHECK_SECONDS: Final = 0.5
+
+
+class State(Enum):
+    """What the loop of a drive is doing."""
+
+    STILL = auto()  # on the caller's thread, turned by hand or standing still
+    RUNNING = auto()  # on the caller's thread, polling
+    MOVED = auto()  # running on a thread of its own, to the end of the drive
+
+
+@final
+class Drive:
+    """Runs one loop on the caller's thread, and calls of its coroutines there too.
+
+    While a call runs the loop stands still, if nothing could happen on it
+    meanwhile but that somebody calls it.  Otherwise, or as soon as somebody
+    does, the loop moves to a thread of its own, where it goes on.
+
+    While a call runs there is a ticket.  Whoever takes it may touch the loop:
+    another thread that moves it, or the caller's thread, which puts it back or
+    goes on with the loop.
+    """
+
+    __slots__ = (
+        "_due",
+        "_has_polled",
+        "_inbox",
+        "_is_parked",
+        "_is_plain",
+        "_knocked",
+        "_lease",
+        "_mover",
+        "_moving",
+        "_state",
+        "_thread",
+        "_threads",
+        "_tickets",
+        "loop",
+    )
+
+    def __init__(
+        self, loop: AbstractEventLoop, inbox: Inbox, threads: ThreadCache
+    ) -> None:
+        self.loop = loop
+        self._inbox = inbox
+        self._threads = threads
+        self._thread = get_ident()
+        self._state = State.STILL
+        # Only loops of ours are turned by hand; in debug mode not even those,
+        # which look at each of their callbacks then.
+        self._is_plain = not isinstance(loop, RecyclableLoop) or loop.get_debug()
+        # Whether what was ready has been run, in debug mode.
+        self._has_polled = False
+        self._tickets: list[bool] = []
+        self._is_parked = False  # only for the caller's thread
+        self._moving = threading.Lock()  # held while another thread moves the loop
+        # Whether another thread has something for the loop.
+        self._knocked = False
+        # What the next turn begins with.
+        self._due: Callable[[], None] | None = None
+        self._mover: _Mover | None = None
+        self._lease: ThreadLease | None = None
+
+    # -- on the caller's thread --
+
+    def drive(self, outcome: Outcome) -> None:
+        """Run the loop and the work of the inbox until *outcome* is done."""
+        is_nested = self._is_parked  # a call waits for a coroutine
+        if is_nested:
+            self._unpark()
+        while not outcome.is_done:
+            if self.has_moved:
+                self._serve(outcome)
+            else:
+                self._take_turns(outcome)
+        if is_nested:
+            self._park()
+            if self._knocked:
+                self.knock()  # the call goes on, the loop need not wait for that
+
+    def _take_turns(self, outcome: Outcome) -> None:
+        """Once the loop, and then whatever is to be done next."""
+        if not self._is_plain:
+            due, self._due = self._due, None
+            turn(self.loop, ROUNDS, due)
+            if outcome.is_done:
+                return
+        if self._inbox.queue.empty():
+            self._run()
+        elif self._is_plain and not self._has_polled:
+            self._has_polled = True
+            self._run()
+        elif self._is_quiet():
+            self._call()
+        else:
+            self._move()
+
+    def _call(self) -> None:
+        """Run a call while the loop stands still."""
+        self._park()
+        try:
+            if not self._knocked:
+                self._inbox.queue.get_nowait().run()
+        finally:
+            self._unpark()
+        self._has_polled = False
+        if self._knocked:
+            self._run()  # another thread has something: poll for it
+
+    def take_first_turn(self) -> None:
+        """Run what is ready, which may be all there is."""
+        if not self._is_plain:
+            turn(self.loop, ROUNDS)
+
+    def end(self) -> None:
+        """Bring the loop back to the caller's thread, standing still."""
+        mover, lease = self._mover, self._lease
+        if mover is not None and lease is not None:
+            self.loop.call_soon_threadsafe(self.loop.stop)
+            mover.has_ended.wait()
+            lease.release()
+            self._mover = self._lease = None
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether the loop runs on a thread of its own."""
+        return self._state is State.MOVED
+
+    def _serve(self, outcome: Outcome) -> None:
+        try:
+            self._inbox.queue.get(True, CHECK_SECONDS).run()
+        except Empty:
+            outcome.check()
+
+    def _run(self) -> None:
+        """Let the loop poll until it is stopped."""
+        if self.has_moved:
+            return
+        self._schedule_due()
+        self._state = State.RUNNING
+        # ring() is called after something was put, and we look after we said
+        # that we are running: one of the two sees the other.
+        if not self._inbox.queue.empty():
+            self.loop.call_soon(self.loop.stop)
+        self._knocked = False  # what it was about is polled for now
+        try:
+            self.loop.run_forever()
+        finally:
+            self._state = State.STILL
+
+    def _is_quiet(self) -> bool:
+        """Whether the loop may stand still while a call runs."""
+        return (
+            self._due is None
+            and isinstance(self.loop, RecyclableLoop)
+            and self.loop.is_quiet()
+        )
+
+    def _park(self) -> None:
+        """Lay down the ticket: others may move the loop from now on."""
+        self._is_parked = True
+        if not self.has_moved:
+            self._tickets.append(True)
+
+    def _unpark(self) -> None:
+        """Take the ticket up again, or wait until the loop has moved."""
+        self._is_parked = False
+        if not self._take_ticket():
+            with self._moving:
+                pass
+
+    def _take_ticket(self) -> bool:
+        try:
+            self._tickets.pop()  # atomic, with a GIL and without
+        except IndexError:
+            return False
+        return True
+
+    # -- for whoever has the ticket --
+
+    def _schedule_due(self) -> None:
+        """Leave to the loop itself what the next turn would have begun with."""
+        due, self._due = self._due, None
+        if due is not None:
+            self.loop.call_soon(due)
+
+    def _move(self) -> None:
+        """Have the loop go on on a thread of its own."""
+        self._schedule_due()
+        self._mover = mover = _Mover(self.loop)
+        self._lease = lease = self._threads.lease()
+        self._state = State.MOVED
+        lease.post(mover)
+
+    # -- on any thread --
+
+    def ring(self) -> None:
+        """Look into the inbox soon."""
+        if self._state is State.RUNNING:
+            if get_ident() == self._thread:
+                self.loop.stop()
+            else:
+                self.loop.call_soon_threadsafe(self.loop.stop)
+
+    def call_soon(self, function: Callable[[], None]) -> bool:
+        """Schedule *function*, if the loop stands still on the current thread."""
+        if get_ident() != self._thread or self._state is not State.STILL:
+            self.knock()
+            return False
+        is_parked = self._is_parked
+        if is_parked:
+            self._unpark()
+        is_here = not self.has_moved
+        if is_here:
+            if self._due is None and not self._is_plain:
+                self._due = function
+            else:
+                self.loop.call_soon(function)
+        if is_parked:
+            self._park()
+        return is_here
+
+    def knock(self) -> None:
+        """Have the loop run if it stands still: something waits for it."""
+        # First the flag, then the ticket: drive() does it the other way round.
+        self._knocked = True
+        with self._moving:
+            if self._take_ticket():
+                self._move()
+
+
+@final
+class _Mover:
+    """What the thread does that a loop has moved to."""
+
+    __slots__ = ("_loop", "has_ended")
+
+    def __init__(self, loop: AbstractEventLoop) -> None:
+        self._loop = loop
+        self.has_ended = threading.Event()
+
+    def __str__(self) -> str:
+        return f"the loop {self._loop!r}"
+
+    def run(self) -> None:
+        """Run the loop until it is stopped."""
+        try:
+            self._loop.run_forever()
+        finally:
+            self.has_ended.set()

@@ -1,0 +1,209 @@
+"""A loop on the caller's own thread."""
+
+import sys
+from asyncio import AbstractEventLoop
+from collections.abc import Callable, Coroutine
+from contextvars import Context
+from functools import partial
+from types import TracebackType
+from typing import Any, Self, TypeVar, final
+
+import attrs
+
+from ..errors import OptionError
+from ..loops import (
+    LoopCache,
+    RecyclableLoop,
+    asyncgen_hooks,
+    retire,
+    signals_of,
+)
+from ..types import CallerExecutor
+from ._caller import CurrentThreadExecutor
+from ._drive import Drive
+from ._forks import forget_after_fork
+from ._loop_call import LoopCall
+from ._threads import ThreadCache
+
+__all__ = ("InThreadLoopRunner",)
+
+T = TypeVar("T")
+
+
+@final
+@attrs.define(eq=False, weakref_slot=True)
+class InThreadLoopRunner:
+    """Runs each coroutine on the caller's thread, on a loop no other call can see.
+
+    The fastest way, since no thread is needed: thread-sensitive calls run on the
+    same thread while the loop stands still.  If anything could happen on the
+    loop meanwhile, it moves to a thread of its own and goes on there.
+
+    What differs from `PerCallLoopRunner`: the coroutine runs on the caller's
+    thread, so it can use ``loop.add_signal_handler`` on the main thread, and
+    sees the caller's `threading.local`; it may see its thread change once.
+
+    Thread-safe.  Creating a runner starts nothing; a forked child starts clean.
+    Whoever creates a runner closes it.
+
+    Args:
+        loop_factory: Makes the loops, each for one call.  None takes those of
+            the standard library, which are used again where nothing of a call
+            is left in them.  Others move at the first thread-sensitive call.
+        max_idle: How many idle loops are kept.
+        idle_timeout: How long an idle thread is kept, in seconds.
+        name: The beginning of the threads' names.
+    """
+
+    loop_factory: Callable[[], AbstractEventLoop] | None = attrs.field(
+        default=None, kw_only=True, on_setattr=attrs.setters.frozen
+    )
+    max_idle: int = attrs.field(
+        default=8,
+        kw_only=True,
+        validator=attrs.validators.ge(0),
+        on_setattr=attrs.setters.frozen,
+    )
+    idle_timeout: float = attrs.field(
+        default=10.0,
+        kw_only=True,
+        validator=attrs.validators.gt(0),
+        on_setattr=attrs.setters.frozen,
+    )
+    name: str = attrs.field(
+        default="asgibridge-moved-loop", kw_only=True, on_setattr=attrs.setters.frozen
+    )
+    _threads: ThreadCache = attrs.field(init=False, repr=False)
+    _loops: LoopCache = attrs.field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._loops = LoopCache(self.loop_factory, self.max_idle)
+        self._threads = ThreadCache(
+            self.name, max_workers=None, idle_timeout=self.idle_timeout
+        )
+        forget_after_fork(self)
+
+    def run(
+        self,
+        coro: Coroutine[Any, Any, T],
+        /,
+        *,
+        context: Context,
+        caller: CallerExecutor,
+    ) -> T:
+        """Run *coro* on this thread, and calls of *caller* in between."""
+        if not isinstance(caller, CurrentThreadExecutor):
+            coro.close()
+            msg = f"only a CurrentThreadExecutor can be driven, got {caller!r}"
+            raise OptionError(msg)
+        loop = self._loops.take()
+        drive = Drive(loop, caller.inbox, self._threads)
+        call = LoopCall(coro, context, caller)
+        if not isinstance(loop, RecyclableLoop):
+            try:
+                return self._drive(loop, drive, call, caller)
+            finally:
+                self._retire(loop, caller)
+        loop.driver = drive
+        loop.note()
+        hooks = sys.get_asyncgen_hooks()
+        sys.set_asyncgen_hooks(*asyncgen_hooks(loop))
+        try:
+            return self._drive(loop, drive, call, caller)
+        finally:
+            sys.set_asyncgen_hooks(*hooks)
+            # The same frame that noted it: references are being counted.
+            is_clean = loop.is_clean()
+            loop.driver = None
+            if not (is_clean and self._loops.keep(loop)):
+                self._retire(loop, caller)
+
+    def _drive(
+        self,
+        loop: AbstractEventLoop,
+        drive: Drive,
+        call: LoopCall[T],
+        caller: CurrentThreadExecutor,
+    ) -> T:
+        inbox = caller.inbox
+        outer, inbox.driver = inbox.driver, drive
+        try:
+            task = call.start(loop)
+            drive.take_first_turn()
+            if task.done():
+                call.finish_here()
+            else:
+                task.add_done_callback(partial(_finish, call, drive))
+            return call.wait()
+        finally:
+            drive.end()
+            inbox.driver = outer
+
+    def _retire(self, loop: AbstractEventLoop, caller: CurrentThreadExecutor) -> None:
+        """End *loop* on another thread: its tasks may need this one to end."""
+        for number in signals_of(loop):
+            loop.remove_signal_handler(number)  # only possible here
+        lease = self._threads.lease()
+        work = _Retirement(loop, caller)
+        lease.post(work)
+        caller.run_until(work)
+        lease.release()
+
+    def close(self) -> None:
+        """End the idle threads and loops."""
+        for worker in self._threads.close():
+            worker.join()
+        self._loops.close()
+
+    def forget(self) -> None:
+        """Become as new, in a forked child."""
+        self._threads.forget()
+        self._loops.forget()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _finish(call: LoopCall[Any], drive: Drive, _task: object) -> None:
+    if drive.has_moved:
+        call.collect()
+        call.announce()
+    else:  # on this thread, which need not be told by way of its inbox
+        call.finish_here()
+        drive.ring()
+
+
+@final
+class _Retirement:
+    """Ends a loop on another thread, while its caller serves the last calls."""
+
+    __slots__ = ("_caller", "_loop", "is_done")
+
+    def __init__(self, loop: AbstractEventLoop, caller: CurrentThreadExecutor) -> None:
+        self._loop = loop
+        self._caller = caller
+        self.is_done = False
+
+    def __str__(self) -> str:
+        return f"the end of {self._loop!r}"
+
+    def run(self) -> None:
+        """End the loop, and be taken from the inbox afterwards."""
+        if self.is_done:
+            return
+        try:
+            retire(self._loop)
+        finally:
+            self.is_done = True
+            self._caller.wake(self)
+
+    def check(self) -> None:
+        """Nothing can keep the thread from ending the loop."""
