@@ -20,8 +20,8 @@ from asgibridge.servers.nats import (
     NatsSource,
 )
 from asgibridge.types import (
+    ASGIApp,
     Envelope,
-    MessageApplication,
     MessageEvent,
     MessageScope,
     Settlement,
@@ -122,7 +122,7 @@ def source_at(
 
 @contextlib.asynccontextmanager
 async def serving(
-    app: MessageApplication, source: NatsSource, limits: Limits | None = None
+    app: ASGIApp, source: NatsSource, limits: Limits | None = None
 ) -> AsyncGenerator[StatelessServer, None]:
     """Run a server while the block is."""
     limits = limits or Limits(backoff=Backoff(initial=0.01))
@@ -330,7 +330,7 @@ def test_scale_out_and_in(nats_server: NatsServer) -> None:
         handled: Counter[str] = Counter()
         first, second = source_at(nats_server), source_at(nats_server)
 
-        def application(name: str) -> MessageApplication:
+        def application(name: str) -> ASGIApp:
             async def app(scope: MessageScope, receive: Receive, send: Send) -> None:
                 await receive()
                 handled[name] += 1
@@ -508,14 +508,13 @@ def test_a_consumer_that_vanishes(
 
     async def main() -> None:
         source = source_at(nats_server)
-        async with client_of(nats_server) as client:
-            async with serving(echo, source):
-                await client.publish(say("a", "1"))
-                await client.texts(1)
-                for info in await client.js.consumers_info(LAYOUT.stream):
-                    await client.js.delete_consumer(LAYOUT.stream, info.name)
-                await client.publish(say("a", "2"))
-                assert await client.texts(2) == ["a said 1", "a said 2"]
+        async with client_of(nats_server) as client, serving(echo, source):
+            await client.publish(say("a", "1"))
+            await client.texts(1)
+            for info in await client.js.consumers_info(LAYOUT.stream):
+                await client.js.delete_consumer(LAYOUT.stream, info.name)
+            await client.publish(say("a", "2"))
+            assert await client.texts(2) == ["a said 1", "a said 2"]
 
     asyncio.run(main())
     assert "has vanished" in caplog.text

@@ -6,8 +6,8 @@ from typing import TypedDict, cast, final
 import attrs
 
 from ..types import (
+    ASGIApp,
     Envelope,
-    MessageApplication,
     MessageEvent,
     MessageScope,
     Settlement,
@@ -109,7 +109,7 @@ class HandlerServer:
 
     def __init__(
         self,
-        application: MessageApplication,
+        application: ASGIApp,
         max_applications: int = 1000,
         *,
         limits: Limits | None = None,

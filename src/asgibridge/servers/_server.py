@@ -10,10 +10,10 @@ import attrs
 
 from ..errors import SourceError
 from ..types import (
+    ASGIApp,
     Clock,
     CloseReason,
     Envelope,
-    MessageApplication,
     MessageEvent,
     MessageScope,
     MessageSink,
@@ -67,7 +67,7 @@ class StatelessServer:
         disconnect: Makes the event that tells an instance to end.
     """
 
-    _application: MessageApplication = attrs.field(alias="application")
+    _application: ASGIApp = attrs.field(alias="application")
     _source: MessageSource = attrs.field(alias="source")
     _sink: MessageSink = attrs.field(alias="sink")
     _limits: Limits = attrs.field(factory=Limits, alias="limits", kw_only=True)
