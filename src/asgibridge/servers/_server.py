@@ -33,6 +33,10 @@ __all__ = ("StatelessServer", "stop_on_signals")
 _MAX_BATCH = 256
 
 
+def _as_tuple(observers: Iterable[ServerObserver]) -> tuple[ServerObserver, ...]:
+    return tuple(observers)
+
+
 @final
 @attrs.define(eq=False)
 class StatelessServer:
@@ -73,7 +77,7 @@ class StatelessServer:
     _limits: Limits = attrs.field(factory=Limits, alias="limits", kw_only=True)
     _mode: LifespanMode = attrs.field(default="auto", alias="lifespan", kw_only=True)
     _observers: tuple[ServerObserver, ...] = attrs.field(
-        default=(), alias="observers", converter=tuple, kw_only=True
+        default=(), alias="observers", converter=_as_tuple, kw_only=True
     )
     _clock: Clock | None = attrs.field(default=None, alias="clock", kw_only=True)
     _disconnect: Callable[[MessageScope, CloseReason], MessageEvent] = attrs.field(
