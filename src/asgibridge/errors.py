@@ -6,30 +6,46 @@ object, and what to do about it.
 """
 
 __all__ = (
+    "ASGIViolationError",
     "AddressError",
     "AlreadyEnteredError",
+    "ApplicationCancelledError",
+    "ApplicationEndedError",
     "ApplicationExitError",
     "ApplicationLoadError",
     "ApplicationTimeoutError",
+    "AsgiProtocolError",
     "BodyTooLargeError",
     "BridgeClosedError",
     "BridgeError",
     "ClientDisconnectedError",
     "ContentLengthError",
     "DeadlockError",
+    "EventError",
     "ExecutorClosedError",
     "ExecutorDroppedCallError",
     "IncompleteResponseError",
+    "LeaseLostError",
+    "LifespanError",
     "LifespanFailedError",
     "LoopStoppedError",
+    "MessageIgnoredError",
+    "MessageTimeoutError",
+    "MissingScopeKeyError",
     "NotAnApplicationError",
     "NotAsyncError",
     "NotEnteredError",
+    "NotExhaustedError",
     "NotSyncError",
+    "NothingPendingError",
     "OptionError",
+    "ReceiveError",
     "RequestRefusedError",
     "RunningLoopError",
+    "SequenceError",
+    "SourceError",
     "UnsupportedScopeError",
+    "WireFormatError",
     "WrongThreadError",
     "WsgiBodyTypeError",
     "WsgiHeaderError",
@@ -166,3 +182,89 @@ class NotAnApplicationError(BridgeError, TypeError):
 
 class AddressError(BridgeError, OSError):
     """Raised when a server cannot listen at the address it was given."""
+
+
+class ASGIViolationError(BridgeError, AssertionError):
+    """Raised where a server or an application breaks a rule of ASGI.
+
+    Args:
+        message: What was found, what would be right, and where that is written.
+        side: Who broke the rule: ``application`` or ``server``.
+        rules: The names of the rules.
+    """
+
+    def __init__(
+        self, message: str, side: str = "application", rules: tuple[str, ...] = ()
+    ) -> None:
+        """Keep all arguments in ``args``, so that copies and pickles are whole."""
+        super().__init__(message, side, rules)
+        self.side = side
+        self.rules = rules
+
+    def __str__(self) -> str:
+        """Return the message alone."""
+        return str(self.args[0])
+
+
+class MissingScopeKeyError(BridgeError, KeyError):
+    """Raised when a scope does not have the key that is asked for."""
+
+    def __str__(self) -> str:
+        """Return the message as it is; a KeyError would quote it."""
+        return str(self.args[0])
+
+
+class EventError(BridgeError, ValueError):
+    """Raised when an event does not have what its type promises."""
+
+
+class AsgiProtocolError(BridgeError, RuntimeError):
+    """Raised in an ASGI application that sends an event in the wrong order."""
+
+
+class NothingPendingError(BridgeError, LookupError):
+    """Raised when a `ManualExecutor` is told to run a call that is not pending."""
+
+
+class SequenceError(BridgeError, RuntimeError):
+    """Raised when a `ThreadSequencer` is used against its order, or broken."""
+
+
+class ApplicationEndedError(BridgeError, EOFError):
+    """Raised when an event is awaited of an application that has returned."""
+
+
+class ApplicationCancelledError(BridgeError, RuntimeError):
+    """Raised when an application under test ended with its own cancellation."""
+
+
+class NotExhaustedError(BridgeError, RuntimeError):
+    """Raised when the end of an iteration is asked for before it has come."""
+
+
+class LeaseLostError(BridgeError, RuntimeError):
+    """Raised for what only the owner of a conversation may do, and is no longer."""
+
+
+class LifespanError(BridgeError, RuntimeError):
+    """Raised when an application reports that it cannot start."""
+
+
+class MessageTimeoutError(BridgeError, TimeoutError):
+    """Raised when an application takes longer over a message than it may."""
+
+
+class MessageIgnoredError(BridgeError, RuntimeError):
+    """Raised when an application ends without asking for its first message."""
+
+
+class ReceiveError(BridgeError, RuntimeError):
+    """Raised when an application waits in two calls of ``receive()`` at once."""
+
+
+class SourceError(BridgeError, ConnectionError):
+    """Raised when a message source cannot be used as it is configured."""
+
+
+class WireFormatError(BridgeError, ValueError):
+    """Raised for outside data that is not a message."""

@@ -49,9 +49,11 @@ class Gate:
 
     def wake(self) -> None:
         """Let the sleeper look again; does nothing if nobody sleeps."""
+        if not self._tokens:
+            return
         try:
             self._tokens.pop()
-        except IndexError:
+        except IndexError:  # another was faster
             return
         self._lock.release()
 

@@ -6,7 +6,7 @@ from typing import Final, final
 
 from ..errors import WsgiHeaderError
 
-__all__ = ("ResponseHeaderNames", "header_value", "status_code")
+__all__ = ("ResponseHeaderNames", "StatusCodes", "header_value")
 
 # RFC 9110, section 5.6.2.
 _token = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
@@ -33,6 +33,35 @@ _HOP_BY_HOP: Final = frozenset(
 
 # Applications use few names; more than this is an application that makes them up.
 _REMEMBERED: Final = 1024
+_REMEMBERED_LENGTH: Final = 64
+
+
+@final
+class StatusCodes(dict[str, int]):
+    """Status lines that were checked before, each with its number."""
+
+    __slots__ = ()
+
+    def __missing__(self, status: object) -> int:
+        """Check *status*: three digits, with or without a reason.
+
+        Raises:
+            WsgiHeaderError: If it is below 200, or holds a line end.  Interim
+                responses (1xx) are the server's.
+        """
+        if not isinstance(status, str):
+            msg = f"the status is {type(status).__name__}, not str: {status!r}"
+            raise WsgiHeaderError(msg)
+        if not _status_line(status):
+            msg = (
+                f"status {status!r} is not of the form '200 OK',"
+                f" from {HTTPStatus.OK:d} on"
+            )
+            raise WsgiHeaderError(msg)
+        code = int(status[:3])
+        if len(self) < _REMEMBERED and len(status) <= _REMEMBERED_LENGTH:
+            self[status] = code
+        return code
 
 
 @final
@@ -43,7 +72,12 @@ class ResponseHeaderNames(dict[str, bytes]):
     a name is checked twice.
     """
 
-    __slots__ = ()
+    __slots__ = ("status_codes",)
+
+    def __init__(self) -> None:
+        """Begin with an empty memory."""
+        super().__init__()
+        self.status_codes = StatusCodes()
 
     def __missing__(self, name: object) -> bytes:
         """Check *name*.
@@ -65,7 +99,7 @@ class ResponseHeaderNames(dict[str, bytes]):
             )
             raise WsgiHeaderError(msg)
         field = lower.encode("ascii")
-        if len(self) < _REMEMBERED:
+        if len(self) < _REMEMBERED and len(name) <= _REMEMBERED_LENGTH:
             self[name] = field
         return field
 
@@ -90,21 +124,3 @@ def header_value(name: str, value: object) -> bytes:
             " encode it as the header's definition says"
         )
         raise WsgiHeaderError(msg) from exc
-
-
-def status_code(status: object) -> int:
-    """Return the number in a status line, with or without a reason.
-
-    Raises:
-        WsgiHeaderError: If it is not three digits from 200 on, or holds a line
-            end.  Interim responses (1xx) are the server's.
-    """
-    if not isinstance(status, str):
-        msg = f"the status is {type(status).__name__}, not str: {status!r}"
-        raise WsgiHeaderError(msg)
-    if not _status_line(status):
-        msg = (
-            f"status {status!r} is not of the form '200 OK', from {HTTPStatus.OK:d} on"
-        )
-        raise WsgiHeaderError(msg)
-    return int(status[:3])

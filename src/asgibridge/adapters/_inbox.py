@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from typing import final
 
 import attrs
@@ -105,12 +106,24 @@ class Inbox:
             self._fetched = True
             self._receiver = self._line.loop.create_task(self._receive_all())
 
+    @property
+    def is_receiving(self) -> bool:
+        """Whether there is something to `close`."""
+        return self._receiver is not None
+
     async def close(self) -> None:
-        """Stop receiving."""
-        receiver = self._receiver
+        """Stop receiving in the background, and wait until that has ended."""
+        receiver = self.cancel()
         if receiver is not None:
-            receiver.cancel()
             await asyncio.wait([receiver])
+
+    def cancel(self) -> asyncio.Task[None] | None:
+        """Stop receiving in the background; return what may still have to end."""
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            with suppress(RuntimeError):  # the loop is closed, and it with it
+                receiver.cancel()
+        return receiver
 
     def _may_resume(self) -> bool:
         # Half, so that it is not one wake-up for each message.

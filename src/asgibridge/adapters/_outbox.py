@@ -32,17 +32,18 @@ class Outbox:
     """Whether a part of the body, but not all, was sent; the task's."""
     _bytes_put: int = attrs.field(default=0, init=False)  # the thread's
     _bytes_sent: int = attrs.field(default=0, init=False)  # the task's
-    _put: int = attrs.field(default=0, init=False)  # the thread's
-    _sent: int = attrs.field(default=0, init=False)  # the task's
+    # Events without a body: the start, and files.
+    _others_put: int = attrs.field(default=0, init=False)  # the thread's
+    _others_sent: int = attrs.field(default=0, init=False)  # the task's
 
     # The thread's end.
 
     def put(self, event: Event) -> None:
         """Add an event; the task is not woken for it yet."""
-        self._put += 1
-        body: bytes | None = event.get("body")
-        if body:
-            self._bytes_put += len(body)
+        if "body" in event:
+            self._bytes_put += len(event["body"])
+        else:
+            self._others_put += 1
         self.events.append(event)
 
     def flush(self) -> None:
@@ -54,20 +55,21 @@ class Outbox:
     def wait_sent(self) -> None:
         """Wait until all is sent."""
         self._line.ring()
-        self._line.wait(lambda: self._sent == self._put)
+        self._line.wait(lambda: self._others_sent == self._others_put)
 
     # The task's end.
 
     def note_sent(self, event: Event) -> None:
         """Count *event*, and wake the thread if it may go on."""
-        self._sent += 1
-        body: bytes | None = event.get("body")
-        if body:
+        line = self._line
+        if "body" in event:
+            self._bytes_sent += len(event["body"])
             self.streaming = event["more_body"]
-            self._bytes_sent += len(body)
-            if not self._has_room():
-                return
-        self._line.wake()
+            if line.has_sleeper and self._has_room():
+                line.wake()
+        else:
+            self._others_sent += 1
+            line.wake()
 
     def _has_room(self) -> bool:
         # Half, so that it is not one wake-up for each block.

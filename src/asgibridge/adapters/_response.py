@@ -15,7 +15,7 @@ import attrs
 
 from ..errors import ContentLengthError, WsgiBodyTypeError, WsgiProtocolError
 from ._asgi import Event
-from ._header_names import ResponseHeaderNames, header_value, status_code
+from ._header_names import ResponseHeaderNames, header_value
 
 __all__ = ("TRANSITIONS", "Move", "State", "Step", "WsgiResponse")
 
@@ -96,6 +96,16 @@ TRANSITIONS: Final[Mapping[tuple[State, Step], Move]] = {
 }
 
 
+# The same, one row for each state: quicker to look up, once for each block.
+_ROWS: Final = tuple(
+    tuple(TRANSITIONS[state, step] for step in Step) for state in State
+)
+_OPEN: Final = State.OPEN
+_BLOCK: Final = Step.BLOCK
+_FILL: Final = Step.FILL
+_END: Final = Step.END
+
+
 @final
 @attrs.define(eq=False)
 class WsgiResponse:
@@ -147,12 +157,12 @@ class WsgiResponse:
             BaseException: That of *exc_info*, if the headers are sent already.
         """
         step = Step.START if exc_info is None else Step.RESTART
-        move = TRANSITIONS[self.state, step]
+        move = _ROWS[self.state][step]
         if move.refusal:
             raise WsgiProtocolError(move.refusal)
         if move.reraises:
             _reraise(exc_info)
-        code = status_code(status)
+        code = self._names.status_codes[status]
         pairs, length = self._checked(headers)
         self._status = code
         self._headers = pairs
@@ -186,21 +196,26 @@ class WsgiResponse:
         if not data:
             return False  # headers stay held, as PEP 3333 asks
         if self._bodiless:
-            self._step(Step.END, b"")
+            self._step(_END, b"")
             return True
         left = self._left
         if left < 0:
-            self._step(Step.BLOCK, data)
+            if self.state is _OPEN:  # as the table has it: most blocks come here
+                self._emit(
+                    {"type": "http.response.body", "body": data, "more_body": True}
+                )
+            else:
+                self._step(_BLOCK, data)
             return False
         size = len(data)
         if size < left:
-            self._step(Step.BLOCK, data)
+            self._step(_BLOCK, data)
             self._left = left - size
             return False
         if size > left:
             self.overrun = True
             data = data[:left]
-        self._step(Step.FILL, data)
+        self._step(_FILL, data)
         self._left = 0
         return True
 
@@ -229,7 +244,7 @@ class WsgiResponse:
             raise ContentLengthError(msg)
         if self.state is State.HELD and self._left < 0 and not self._bodiless:
             self._promise(0)
-        self._step(Step.END, b"")
+        self._step(_END, b"")
 
     def send_file(self, event: Event) -> None:
         """Send *event* in place of the body; see `takes_file`."""
@@ -249,14 +264,17 @@ class WsgiResponse:
             self._emit({"type": "http.response.early_hint", "links": links})
 
     def _checked(
-        self, headers: Iterable[tuple[str, str]]
+        self, headers: Iterable[tuple[str, object]]
     ) -> tuple[list[tuple[bytes, bytes]], int]:
         names = self._names
         pairs: list[tuple[bytes, bytes]] = []
         length = -1
         for name, value in headers:
             field = names[name]
-            content = header_value(name, value)
+            if isinstance(value, str) and value.isprintable() and value.isascii():
+                content = value.strip().encode("ascii")
+            else:
+                content = header_value(name, value)
             if field == b"content-length":
                 length = _length(content, length)
             pairs.append((field, content))
@@ -274,19 +292,14 @@ class WsgiResponse:
         }
 
     def _step(self, step: Step, data: bytes) -> None:
-        move = TRANSITIONS[self.state, step]
+        move = _ROWS[self.state][step]
         if move.refusal:
             raise WsgiProtocolError(move.refusal)
         if move.starts:
             self._emit(self._start_event())
         if move.sends:
-            self._emit(
-                {
-                    "type": "http.response.body",
-                    "body": data,
-                    "more_body": not move.last,
-                }
-            )
+            more = not move.last
+            self._emit({"type": "http.response.body", "body": data, "more_body": more})
         self.state = move.state
 
 

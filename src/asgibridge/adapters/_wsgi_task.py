@@ -1,7 +1,6 @@
 """One request as the ASGI server sees it: a task on its loop."""
 
-import logging
-from typing import Final
+from typing import NoReturn
 
 from ..errors import ApplicationExitError
 from ._asgi import Event, Send
@@ -11,8 +10,6 @@ from ._outbox import Outbox
 from ._wsgi_work import WsgiWork
 
 __all__ = ("serve",)
-
-_logger: Final = logging.getLogger("asgibridge.adapters")
 
 
 async def serve(
@@ -27,24 +24,29 @@ async def serve(
     Raises:
         Exception: What the application raised.
     """
-    ended = False
     try:
-        try:
-            await _relay(line, inbox, outbox, send)
-        except Exception:
-            line.hang_up()
-            await _relay(line, inbox, outbox, _discard)
-            raise
-        ended = True
+        await _relay(line, inbox, outbox, send)
+    except Exception:
+        line.hang_up()
+        await _finish(work, line, inbox, outbox)
+        raise
+    except BaseException:  # cancelled: nothing may be awaited any more
+        work.abandon()
+        inbox.cancel()
+        raise
     finally:
-        if not ended:
-            work.abandon()
-        await inbox.close()
-    _raise_error(work.take_error() or inbox.error)
+        if inbox.is_receiving:
+            await inbox.close()
+    error = work.take_error() or inbox.error
+    if error is not None:
+        try:
+            _raise(error)
+        finally:
+            del error  # its traceback refers to this frame
 
 
 async def _relay(line: Line, inbox: Inbox, outbox: Outbox, send: Send) -> None:
-    events = outbox.events
+    events, note_sent = outbox.events, outbox.note_sent
     while True:
         while events:
             event = events.popleft()
@@ -52,7 +54,7 @@ async def _relay(line: Line, inbox: Inbox, outbox: Outbox, send: Send) -> None:
                 return
             if not line.gone:
                 await send(event)
-            outbox.note_sent(event)
+            note_sent(event)
         if inbox.has_work():
             await inbox.work()
             continue
@@ -61,18 +63,26 @@ async def _relay(line: Line, inbox: Inbox, outbox: Outbox, send: Send) -> None:
         await line.sleep(lambda: events or inbox.has_work())
 
 
+async def _finish(work: WsgiWork, line: Line, inbox: Inbox, outbox: Outbox) -> None:
+    """Wait for the end of work whose response nobody waits for."""
+    try:
+        await _relay(line, inbox, outbox, _discard)
+    except BaseException:
+        work.abandon()
+        raise
+    work.report()
+
+
 async def _discard(_event: Event, /) -> None:
     """Stand in for a `send` that has failed."""
 
 
-def _raise_error(error: BaseException | None) -> None:
+def _raise(error: BaseException) -> NoReturn:
     try:
-        if error is None:
-            return
         if isinstance(error, Exception):
             raise error
         # The loop would take these for its own: stop, or cancel the task.
         msg = f"the WSGI application raised {type(error).__name__}: {error}"
         raise ApplicationExitError(msg) from error
     finally:
-        del error  # its traceback refers to this frame
+        del error

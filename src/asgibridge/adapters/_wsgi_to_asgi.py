@@ -7,19 +7,20 @@ import weakref
 from asyncio import AbstractEventLoop
 from collections import deque
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
 from contextvars import copy_context
 from types import TracebackType
-from typing import Any, Final, Protocol, Self, final
+from typing import Any, Final, Self, final
 from wsgiref.types import ErrorStream
 
 import attrs
 
-from ..errors import ExecutorDroppedCallError, UnsupportedScopeError
+from ..bridge import Bridge
+from ..errors import UnsupportedScopeError
 from ..executors import WorkerPool
 from ..loops import MailboxRegistry
 from ..types import BlockingExecutor, SupportsPost, WSGIApplication
 from ._asgi import Receive, Scope, Send
+from ._closing import call_on_close
 from ._environ import EnvironBuilder
 from ._header_names import ResponseHeaderNames
 from ._inbox import Inbox
@@ -33,7 +34,7 @@ from ._traffic import Traffic
 from ._wsgi_task import serve
 from ._wsgi_work import WsgiWork
 
-__all__ = ("SupportsSyncToAsync", "WsgiToAsgi")
+__all__ = ("WsgiToAsgi",)
 
 _logger: Final = logging.getLogger("asgibridge.adapters")
 
@@ -41,16 +42,6 @@ _SERVICE_UNAVAILABLE: Final = 503
 _RETRY_AFTER: Final = 1  # second
 
 _frozen = attrs.setters.frozen
-
-
-class SupportsSyncToAsync(Protocol):
-    """What the adapter needs of a bridge."""
-
-    def sync_to_async(
-        self, fn: Callable[[], None], /, *, thread_sensitive: bool = True
-    ) -> Callable[[], Coroutine[Any, Any, None]]:
-        """Wrap *fn* so that awaiting it runs it on the thread-sensitive thread."""
-        ...
 
 
 @final
@@ -75,13 +66,13 @@ class WsgiToAsgi:
     ``websocket`` connections are refused.
 
     Thread-safe; one adapter serves any number of event loops.  Creating it
-    starts nothing.  Threads end when idle, and with `close` or the last
-    lifespan's shutdown.
+    starts nothing.  Threads end when idle, and with `close`, the
+    bridge's `close` or the last lifespan's shutdown.
 
     Args:
         app: The WSGI application.
-        bridge: Runs the requests of a *thread_sensitive* adapter.  It is not
-            closed with the adapter.
+        bridge: Runs the requests of a *thread_sensitive* adapter.  The adapter
+            is closed with it, not the other way round.
         executor: Runs the requests of any other adapter; it is not closed with
             the adapter.  None stands for a `WorkerPool` of the adapter's own.
         max_workers: Size of that pool: how many requests run at once.
@@ -98,7 +89,7 @@ class WsgiToAsgi:
     """
 
     app: WSGIApplication = attrs.field(on_setattr=_frozen)
-    _bridge: SupportsSyncToAsync = attrs.field(kw_only=True, alias="bridge")
+    _bridge: Bridge = attrs.field(kw_only=True, alias="bridge")
     _executor: BlockingExecutor | None = attrs.field(
         default=None, kw_only=True, alias="executor"
     )
@@ -149,6 +140,9 @@ class WsgiToAsgi:
     # Guarded by _lock when written:
     _pool: WorkerPool = attrs.field(init=False, repr=False)
     _lifespans: int = attrs.field(default=0, init=False, repr=False)
+    _post_elsewhere: Callable[[WsgiWork], None] | None = attrs.field(
+        default=None, init=False, repr=False
+    )
 
     def __attrs_post_init__(self) -> None:
         """Prepare what all requests share."""
@@ -163,6 +157,9 @@ class WsgiToAsgi:
             errors=self.errors,
         )
         self._pool = self._new_pool()
+        call_on_close(self._bridge, self.close)
+        if self._executor is not None:
+            self._post_elsewhere = _poster(self._executor)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection, as ASGI asks.
@@ -174,7 +171,10 @@ class WsgiToAsgi:
         """
         kind: str = scope["type"]
         if kind == "http":
-            await self._serve(scope, receive, send)
+            if self._is_full():
+                await self._refuse(send)
+            else:
+                await self._serve(scope, receive, send)
         elif kind == "lifespan":
             await self._live(receive, send)
         elif kind == "websocket":
@@ -218,16 +218,21 @@ class WsgiToAsgi:
             traffic = self._traffic[loop] = Traffic(self._mailboxes.of(loop))
         return traffic
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def _is_full(self) -> bool:
         most = self.limits.max_queued
-        if most is not None and len(self._queued) >= most:
-            _logger.warning("request refused with 503: %d wait for a thread", most)
-            reason = "too many requests wait to be served"
-            for event in refusal(
-                _SERVICE_UNAVAILABLE, reason, retry_after=_RETRY_AFTER
-            ):
-                await send(event)
-            return
+        return most is not None and len(self._queued) >= most
+
+    async def _refuse(self, send: Send) -> None:
+        _logger.warning(
+            "request refused with 503: %d wait for a thread", len(self._queued)
+        )
+        reason = "too many requests wait to be served"
+        for event in refusal(_SERVICE_UNAVAILABLE, reason, retry_after=_RETRY_AFTER):
+            await send(event)
+
+    def _serve(
+        self, scope: Scope, receive: Receive, send: Send
+    ) -> Coroutine[Any, Any, None]:
         loop = asyncio.get_running_loop()
         traffic = self._traffic_of(loop)
         line = Line(loop, traffic.mailbox)
@@ -246,7 +251,7 @@ class WsgiToAsgi:
             traffic.end,
         )
         self._dispatch(work, traffic)
-        await serve(work, line, inbox, outbox, send)
+        return serve(work, line, inbox, outbox, send)
 
     def _dispatch(self, work: WsgiWork, traffic: Traffic) -> None:
         self._queued.append(None)
@@ -268,17 +273,10 @@ class WsgiToAsgi:
             work.fail(exc)
 
     def _post(self, work: WsgiWork) -> None:
-        executor = self._executor or self._pool
-        if isinstance(executor, SupportsPost):
-            executor.post(work)
-            return
-
-        def check(future: Future[None]) -> None:
-            if future.cancelled():
-                msg = f"executor {executor!r} dropped {work}"
-                work.fail(ExecutorDroppedCallError(msg))
-
-        executor.submit(work.run).add_done_callback(check)
+        if self._post_elsewhere is None:
+            self._pool.post(work)
+        else:
+            self._post_elsewhere(work)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         with self._lock:
@@ -300,3 +298,14 @@ class WsgiToAsgi:
             if last:
                 self.close()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def _poster(executor: BlockingExecutor) -> Callable[[WsgiWork], None]:
+    """Return the best way to hand work to *executor*; asked once, as it is slow."""
+    if isinstance(executor, SupportsPost):
+        return executor.post
+
+    def submit(work: WsgiWork) -> None:
+        executor.submit(work.run).add_done_callback(work.note_future)
+
+    return submit

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from contextvars import Context
 from typing import Any, Final, final
 
@@ -10,6 +11,7 @@ import attrs
 from ..errors import (
     BodyTooLargeError,
     ClientDisconnectedError,
+    ExecutorDroppedCallError,
     RequestRefusedError,
 )
 from ..types import WSGIApplication
@@ -96,6 +98,12 @@ class WsgiWork:
         self._on_start()
         self.finish()
 
+    def note_future(self, future: Future[None], /) -> None:
+        """End the request if *future*, that of `run`, was cancelled."""
+        if future.cancelled():
+            msg = f"the executor dropped {self}; close it after the adapter"
+            self.fail(ExecutorDroppedCallError(msg))
+
     def take_error(self) -> BaseException | None:
         """Return what the application raised; a second time, None."""
         try:
@@ -156,14 +164,15 @@ class WsgiWork:
                 close()
 
     def _iterate(self, result: Iterable[bytes]) -> None:
-        response, outbox, line = self._response, self._outbox, self._line
+        response, line = self._response, self._line
+        take, flush = response.block, self._outbox.flush
+        if response.state is State.DONE:
+            return  # all of it was written
         for block in result:
-            if line.gone or response.state is State.DONE:
-                break
-            if response.block(block):
+            if line.gone or take(block):
                 break
             if block:
-                outbox.flush()
+                flush()
         if response.overrun:
             _logger.warning(
                 "WSGI application %r produced more than its Content-Length;"

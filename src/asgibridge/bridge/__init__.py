@@ -1,5 +1,6 @@
 """Crossing between blocking and async code."""
 
+from ._beyond import IterateDecorator as IterateDecorator
 from ._bridge import (
     Bridge as Bridge,
 )
@@ -8,6 +9,11 @@ from ._decorators import (
     ContextMode as ContextMode,
     SyncToAsyncDecorator as SyncToAsyncDecorator,
 )
+from ._iterate import ThreadIterator as ThreadIterator
+from ._iterate_sync import LoopIterator as LoopIterator
+from ._managers import ThreadManager as ThreadManager
+from ._managers_sync import LoopManager as LoopManager
+from ._portal import Portal as Portal, PortalTask as PortalTask
 from ._scopes import (
     AsyncSingleThreadContext as AsyncSingleThreadContext,
     ThreadSensitiveContext as ThreadSensitiveContext,
@@ -18,6 +24,13 @@ __all__ = (
     "AsyncToSyncDecorator",
     "Bridge",
     "ContextMode",
+    "IterateDecorator",
+    "LoopIterator",
+    "LoopManager",
+    "Portal",
+    "PortalTask",
     "SyncToAsyncDecorator",
+    "ThreadIterator",
+    "ThreadManager",
     "ThreadSensitiveContext",
 )

@@ -18,6 +18,7 @@ from ..errors import AlreadyEnteredError, BridgeClosedError, OptionError
 from ..executors import PerCallLoopRunner, ThreadSensitivePool, WorkerPool
 from ..types import BlockingExecutor, LoopRunner, Observer
 from ._async_to_sync import AsyncToSync
+from ._beyond import BeyondCalls
 from ._callables import applied, check_may_be_async, check_may_be_sync
 from ._context_modes import CallInContext, SharingCall
 from ._decorators import AsyncToSyncDecorator, ContextMode, SyncToAsyncDecorator
@@ -35,7 +36,7 @@ T = TypeVar("T")
 
 
 @final
-class Bridge:
+class Bridge(BeyondCalls):
     """Owns one configuration of crossing between blocking and async code.
 
     Creating a bridge starts nothing, so it can live at module level and before
@@ -77,6 +78,7 @@ class Bridge:
         "_context",
         "_engine",
         "_entered",
+        "_on_close",
         "_owned",
         "_sensitive",
     )
@@ -98,6 +100,7 @@ class Bridge:
         if context not in get_args(ContextMode):
             msg = f'context is "copy" or "share", got {context!r}'
             raise OptionError(msg)
+        self._on_close: list[Callable[[], object]] = []
         self._owned: list[ThreadSensitivePool | WorkerPool | PerCallLoopRunner] = []
         if runner is None:
             runner = PerCallLoopRunner(name=f"{name}-loop")
@@ -317,8 +320,18 @@ class Bridge:
             DeadlockError: On a thread of the bridge, which would wait for itself.
         """
         self._engine.is_closed = True
+        while self._on_close:
+            self._on_close.pop()()
         for part in self._owned:
             part.close()
+
+    def call_on_close(self, fn: Callable[[], object], /) -> None:
+        """Have *fn* called, once, when the bridge is closed.
+
+        For what ends with the bridge without being a part of it, such as
+        adapters.  Last in, first out, before the bridge's own parts end.
+        """
+        self._on_close.append(fn)
 
     def __enter__(self) -> Self:
         if self._engine.is_closed:

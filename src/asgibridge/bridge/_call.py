@@ -46,7 +46,7 @@ class BlockingCall(Generic[T]):
         "_handling",
         "_is_left",
         "_kwargs",
-        "_loop",
+        "_loop",  # which asyncio's future protocol asks for by this name
         "_may_abandon",
         "_ticket",
         "_tokens",
@@ -161,6 +161,11 @@ class BlockingCall(Generic[T]):
         """Raise if the awaiting task was cancelled: no more work for it."""
         if self.is_cancelled:
             raise CancelledError(*self._cancel_args)
+
+    @property
+    def loop(self) -> AbstractEventLoop:
+        """The loop of the awaiting task."""
+        return self._loop
 
     @property
     def made_in(self) -> "Place | None":

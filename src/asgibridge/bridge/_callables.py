@@ -36,8 +36,8 @@ def check_may_be_sync(fn: object) -> None:
         if inspect.iscoroutine(fn):
             msg += ", the result of calling an async one: await it"
         raise NotSyncError(msg)
-    for candidate in (fn, getattr(fn, "__call__", None)):  # noqa: B004  # see below
-        # An instance can be callable through an async method.
+    # An instance can be callable through an async method.
+    for candidate in (fn, type(fn).__call__):
         _refuse_async(fn, candidate)
 
 
@@ -47,15 +47,15 @@ def _refuse_async(fn: object, candidate: object) -> None:
         raise NotSyncError(msg)
     if inspect.isasyncgenfunction(candidate):
         msg = (
-            f"{name_of(fn)} is an async generator function: use async for on its "
+            f"{name_of(fn)} is an async generator function: use `async for` on its "
             f"result, without sync_to_async"
         )
         raise NotSyncError(msg)
     if inspect.isgeneratorfunction(candidate):
         msg = (
             f"{name_of(fn)} is a generator function, whose body would run where its "
-            f"result is iterated, not in a thread: wrap a function that returns a "
-            f"list, or one that makes the single steps"
+            f"result is iterated, not in a thread: use iterate_in_thread("
+            f"{name_of(fn)}), and `async for` on its result"
         )
         raise NotSyncError(msg)
 
@@ -69,10 +69,16 @@ def check_may_be_async(fn: object) -> None:
         if inspect.isawaitable(fn):
             msg += ", the result of calling one: pass the function itself"
         raise NotAsyncError(msg)
-    if inspect.isasyncgenfunction(fn) or inspect.isgeneratorfunction(fn):
+    if inspect.isasyncgenfunction(fn):
+        msg = (
+            f"async_to_sync needs something to await, but {name_of(fn)} is an async "
+            f"generator function: use iterate_sync({name_of(fn)}(...)) in a `for`"
+        )
+        raise NotAsyncError(msg)
+    if inspect.isgeneratorfunction(fn):
         msg = (
             f"async_to_sync needs something to await, but {name_of(fn)} is a "
-            f"generator function: wrap an async function that consumes it"
+            f"generator function: use `for` on its result"
         )
         raise NotAsyncError(msg)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from contextvars import Context, Token
 from typing import Any, Final
 
+from ..local import ThreadBound, note_thread
 from ..loops import context_unchanged
 
 __all__ = ("take_back", "write_back")
@@ -16,7 +17,8 @@ def write_back(changed: Context, base: Context) -> list[Token[Any]]:
 
     Values are compared by identity, so that nobody's ``__eq__`` is called; only
     what was changed is set, so that changes made meanwhile to other variables
-    stay.  Costs nothing per variable when nothing at all was changed.
+    stay.  Costs nothing per variable when nothing at all was changed.  Values
+    that are of use on one thread only stay behind.
 
     A variable that was reset to having no value keeps the value it has here:
     a context offers no way to remove one but the token it was set with.
@@ -27,9 +29,10 @@ def write_back(changed: Context, base: Context) -> list[Token[Any]]:
     tokens: list[Token[Any]] = []
     if context_unchanged(changed, base):
         return tokens
+    note_thread()
     for variable, value in changed.items():
         before = base.get(variable, _MISSING)
-        if before is not value:
+        if before is not value and type(value) is not ThreadBound:
             token = variable.set(value)
             if before is _MISSING:
                 tokens.append(token)

@@ -48,6 +48,7 @@ class OutermostCall(Generic[T]):
         fn: Callable[..., Awaitable[T]],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
+        runner: LoopRunner | None = None,
     ) -> None:
         parent = nearest_alive(engine.affinity)
         self._engine = engine
@@ -57,8 +58,8 @@ class OutermostCall(Generic[T]):
         self._handling = sys.exception()
         self._frame = frame = Frame(state.inbox, parent)
         self._outer = frame.call = state.call
-        self._runner = engine.runner
-        if (own_runner := engine.own_runner.get()) is not None:
+        self._runner = runner or engine.runner
+        if runner is None and (own_runner := engine.own_runner.get()) is not None:
             _check_is_free(own_runner, parent, fn)
             self._runner = frame.runner = own_runner
         self.exception: BaseException | None = None

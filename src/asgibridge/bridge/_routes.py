@@ -65,8 +65,12 @@ class SensitiveRoute:
         engine = self._engine
         while True:
             call.place = place = self.place()
-            # A loop that runs inside of a blocking call, on that call's thread.
-            if state.call is not None and place.thread == state.ident:
+            if (
+                state.call is not None
+                and place.thread == state.ident
+                and not state.drives(call.loop)
+            ):
+                # The function of that call runs a loop of its own, this one.
                 run_here(call)
                 return
             try:

@@ -1,6 +1,7 @@
 """What one thread knows about the crossings on its own stack."""
 
 import threading
+from asyncio import AbstractEventLoop
 from typing import TYPE_CHECKING, Any, final
 
 from ..executors import Inbox
@@ -26,6 +27,11 @@ class ThreadState:
         self.inbox = Inbox()
         # The mailbox of the loop that ran here last, which is mostly the next.
         self.mailbox: Mailbox | None = None
+
+    def drives(self, loop: AbstractEventLoop) -> bool:
+        """Whether a runner drives *loop* here, in turns with calls."""
+        driver = self.inbox.driver
+        return driver is not None and driver.loop is loop
 
 
 class ThreadLocals(threading.local):

@@ -15,6 +15,7 @@ from ._errors import CommandError
 __all__ = ("COMMANDS", "CommandLine", "cli")
 
 COMMANDS: Final[Mapping[str, str]] = {
+    "check": "demo",
     "demo": "demo",
     "serve": "demo",
 }

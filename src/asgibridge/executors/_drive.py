@@ -49,19 +49,19 @@ class Drive:
         "_is_plain",
         "_knocked",
         "_lease",
-        "_loop",
         "_mover",
         "_moving",
         "_state",
         "_thread",
         "_threads",
         "_tickets",
+        "loop",
     )
 
     def __init__(
         self, loop: AbstractEventLoop, inbox: Inbox, threads: ThreadCache
     ) -> None:
-        self._loop = loop
+        self.loop = loop
         self._inbox = inbox
         self._threads = threads
         self._thread = get_ident()
@@ -102,7 +102,7 @@ class Drive:
         """Once the loop, and then whatever is to be done next."""
         if not self._is_plain:
             due, self._due = self._due, None
-            turn(self._loop, ROUNDS, due)
+            turn(self.loop, ROUNDS, due)
             if outcome.is_done:
                 return
         if self._inbox.queue.empty():
@@ -131,7 +131,7 @@ class Drive:
         """Bring the loop back to the caller's thread, standing still."""
         mover, lease = self._mover, self._lease
         if mover is not None and lease is not None:
-            self._loop.call_soon_threadsafe(self._loop.stop)
+            self.loop.call_soon_threadsafe(self.loop.stop)
             mover.has_ended.wait()
             lease.release()
             self._mover = self._lease = None
@@ -156,10 +156,10 @@ class Drive:
         # ring() is called after something was put, and we look after we said
         # that we are running: one of the two sees the other.
         if not self._inbox.queue.empty():
-            self._loop.call_soon(self._loop.stop)
+            self.loop.call_soon(self.loop.stop)
         self._knocked = False  # what it was about is polled for now
         try:
-            self._loop.run_forever()
+            self.loop.run_forever()
         finally:
             self._state = State.STILL
 
@@ -167,8 +167,8 @@ class Drive:
         """Whether the loop may stand still while a call runs."""
         return (
             self._due is None
-            and isinstance(self._loop, RecyclableLoop)
-            and self._loop.is_quiet()
+            and isinstance(self.loop, RecyclableLoop)
+            and self.loop.is_quiet()
         )
 
     def _park(self) -> None:
@@ -197,12 +197,12 @@ class Drive:
         """Leave to the loop itself what the next turn would have begun with."""
         due, self._due = self._due, None
         if due is not None:
-            self._loop.call_soon(due)
+            self.loop.call_soon(due)
 
     def _move(self) -> None:
         """Have the loop go on on a thread of its own."""
         self._schedule_due()
-        self._mover = mover = _Mover(self._loop)
+        self._mover = mover = _Mover(self.loop)
         self._lease = lease = self._threads.lease()
         self._state = State.MOVED
         lease.post(mover)
@@ -213,9 +213,9 @@ class Drive:
         """Look into the inbox soon."""
         if self._state is State.RUNNING:
             if get_ident() == self._thread:
-                self._loop.stop()
+                self.loop.stop()
             else:
-                self._loop.call_soon_threadsafe(self._loop.stop)
+                self.loop.call_soon_threadsafe(self.loop.stop)
 
     def call_soon(self, function: Callable[[], None]) -> bool:
         """Schedule *function*, if the loop stands still on the current thread."""
@@ -230,7 +230,7 @@ class Drive:
             if self._due is None and not self._is_plain:
                 self._due = function
             else:
-                self._loop.call_soon(function)
+                self.loop.call_soon(function)
         if is_parked:
             self._park()
         return is_here

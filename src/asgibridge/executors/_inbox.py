@@ -1,5 +1,6 @@
 """What a waiting thread is asked to do."""
 
+from asyncio import AbstractEventLoop
 from queue import SimpleQueue
 from typing import Protocol, final
 
@@ -10,6 +11,11 @@ __all__ = ("Inbox", "LoopDriver")
 
 class LoopDriver(Protocol):
     """Runs an event loop on a waiting thread, in turns with its work."""
+
+    @property
+    def loop(self) -> AbstractEventLoop:
+        """The loop that is driven."""
+        ...
 
     def ring(self) -> None:
         """Look into the inbox soon; from any thread."""

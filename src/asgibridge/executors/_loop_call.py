@@ -54,6 +54,10 @@ class LoopCall(Generic[T]):
     def __str__(self) -> str:
         return self._name
 
+    def expect(self, loop: AbstractEventLoop) -> None:
+        """Have `check` look at *loop*, which is to start the call soon."""
+        self._loop = loop
+
     def start(self, loop: AbstractEventLoop) -> asyncio.Task[T]:
         """Make the task on *loop*."""
         self._loop = loop
@@ -94,6 +98,10 @@ class LoopCall(Generic[T]):
         """
         try:
             self._caller.run_until(self)
+        except LoopStoppedError:
+            if self._coro is not None:
+                self._coro.close()  # it was never started
+            raise
         except BaseException:
             self._cancel()
             self._caller.run_until(self)

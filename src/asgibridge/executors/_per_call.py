@@ -83,13 +83,12 @@ class PerCallLoopRunner:
         Raises:
             ExecutorClosedError: After `close`.
         """
+        call = LoopCall(coro, context, caller)
         try:
-            worker = self._threads.acquire()
+            worker = self._threads.acquire(_Run(call, self._loops))
         except BaseException:
             coro.close()
             raise
-        call = LoopCall(coro, context, caller)
-        worker.inbox.put(_Run(call, self._loops))
         try:
             return call.wait()
         finally:

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from contextvars import Context
 from types import TracebackType
 from typing import Any, Self, TypeVar, final
@@ -85,7 +86,7 @@ class PersistentLoopRunner:
         """
         call = LoopCall(coro, context, caller)
         try:
-            self._running_loop(call).call_soon_threadsafe(_start, call)
+            self._schedule(call)
         except BaseException:
             coro.close()
             raise
@@ -99,8 +100,21 @@ class PersistentLoopRunner:
             self._loop = self._thread = None
         if loop is None or thread is None:
             return
-        loop.call_soon_threadsafe(loop.stop)
+        with suppress(RuntimeError):  # somebody stopped it, so it has ended
+            loop.call_soon_threadsafe(loop.stop)
         thread.join()
+
+    def _schedule(self, call: LoopCall[Any]) -> None:
+        loop = self._running_loop(call)
+        call.expect(loop)
+        try:
+            loop.call_soon_threadsafe(_start, call)
+        except RuntimeError as exc:
+            msg = (
+                f"cannot run {call}: the loop of runner {self.name!r} was stopped, "
+                f"and ended with that; do not stop it, and make a new runner"
+            )
+            raise ExecutorClosedError(msg) from exc
 
     def _running_loop(self, call: LoopCall[Any]) -> AbstractEventLoop:
         with self._lock:

@@ -162,8 +162,12 @@ class WorkerPool:
                 f"wait for itself; close it from another, or with wait=False"
             )
             raise DeadlockError(msg)
-        for thread in threads:
-            thread.join()
+        while threads:
+            for thread in threads:
+                thread.join()
+            # A guard may have started more meanwhile.
+            with self._lock:
+                threads = [thread for thread in self._threads if thread.is_alive]
 
     def __enter__(self) -> Self:
         return self
@@ -269,6 +273,11 @@ class _PoolThread:
     def wake(self) -> None:
         """End the thread's rest; once for each time it was chosen."""
         self._lock.release()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread has not ended."""
+        return self._thread.is_alive()
 
     def join(self) -> None:
         """Wait until the thread has ended."""

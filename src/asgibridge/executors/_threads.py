@@ -49,7 +49,7 @@ class ThreadLease:
     def post(self, work: Runnable, /) -> None:
         """Schedule *work*."""
         worker = self.worker
-        if worker is None or self.is_released:
+        if worker is None or self.is_released or worker.is_stopped:
             self._cache.post_first(self, work)
         else:
             worker.inbox.put(work)
@@ -119,14 +119,20 @@ class ThreadCache:
         """Return a lease; a thread is taken when it is first used."""
         return ThreadLease(self)
 
-    def acquire(self) -> WorkerThread:
-        """Take a thread of a cache without a cap, to be given back."""
+    def acquire(self, work: Runnable) -> WorkerThread:
+        """Give *work* to a thread of a cache without a cap, to be given back."""
         with self._lock:
             if self._is_closed:
-                msg = f"executor {self._name!r} is closed; make a new one"
+                msg = (
+                    f"cannot run {work}: executor {self._name!r} is closed; "
+                    f"submit before closing, or make a new one"
+                )
                 raise ExecutorClosedError(msg)
             self._lent += 1
-            return self._take()
+            worker = self._take()
+            # Under the lock: behind a close() it would never be run.
+            worker.inbox.put(work)
+            return worker
 
     def give_back(self, worker: WorkerThread) -> None:
         """Give back a thread that was taken with `acquire`."""
@@ -164,11 +170,10 @@ class ThreadCache:
                 return
             lease.is_released = True
             worker = lease.worker
-            if worker is None:
-                if lease.backlog is not None and not lease.backlog:
-                    self._waiting.remove(lease)
-                return
-            self._pass_on(worker)
+            # Without one it has nothing to give back.  If it waits for one, its
+            # work is still run when its turn comes.
+            if worker is not None:
+                self._pass_on(worker)
 
     def _pass_on(self, worker: WorkerThread) -> None:
         """Give a thread that came back to whoever waits; the lock is held."""
@@ -219,6 +224,12 @@ class ThreadCache:
             workers = list(self._workers)
             self._workers.clear()
             self._idle.clear()
+            # Whoever waits for a thread does so because all of them are lent.
+            for index, lease in enumerate(self._waiting):
+                for work in lease.backlog or ():
+                    workers[index % len(workers)].inbox.put(work)
+                lease.backlog = None
+            self._waiting.clear()
             for worker in workers:
                 worker.stop()
             return workers

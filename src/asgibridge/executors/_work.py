@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from ..errors import DeadlockError
 
-__all__ = ("FutureWork", "describe", "name_of")
+__all__ = ("FutureWork", "name_of")
 
 T = TypeVar("T")
 
@@ -22,11 +22,6 @@ def name_of(fn: object) -> str:
     inner = getattr(fn, "func", fn)  # of a functools.partial
     name = getattr(inner, "__qualname__", None)
     return name if isinstance(name, str) else repr(fn)
-
-
-def describe(work: object) -> str:
-    """Return a name for a piece of work."""
-    return str(work) if work is not None else "nothing"
 
 
 class _OwnedFuture(Future[T]):

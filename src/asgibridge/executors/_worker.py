@@ -33,6 +33,7 @@ class WorkerThread:
         "current",
         "ident",
         "inbox",
+        "is_stopped",
         "name",
     )
 
@@ -50,6 +51,7 @@ class WorkerThread:
         self.inbox: SimpleQueue[Runnable | None] = SimpleQueue()
         # What is being run; None between two pieces of work.
         self.current: Runnable | None = None
+        self.is_stopped = False
         self._owner = owner
         self._idle_timeout = idle_timeout if owner is not None else None
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
@@ -63,6 +65,7 @@ class WorkerThread:
 
     def stop(self) -> None:
         """End the thread after the work that is in its inbox; does not wait."""
+        self.is_stopped = True
         self.inbox.put(None)
 
     def join(self) -> None:

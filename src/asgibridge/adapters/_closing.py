@@ -1,0 +1,23 @@
+"""Ending with a bridge."""
+
+import weakref
+from collections.abc import Callable
+
+from ..bridge import Bridge
+
+__all__ = ("call_on_close",)
+
+
+def call_on_close(bridge: Bridge, close: Callable[[], None]) -> None:
+    """Have the method *close* called when *bridge* is closed.
+
+    The bridge may live much longer than the adapter, so it does not keep it
+    alive.
+    """
+    reference = weakref.WeakMethod(close)
+
+    def close_if_alive() -> None:
+        if (method := reference()) is not None:
+            method()
+
+    bridge.call_on_close(close_if_alive)

@@ -1,0 +1,29 @@
+"""Values in messages: short, and safe whatever the value does."""
+
+import reprlib
+from typing import Final
+
+__all__ = ("show",)
+
+_LONGEST: Final = 60
+
+
+def _new_repr() -> reprlib.Repr:
+    # Small numbers: this is one line of a message, and a body may be megabytes.
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = short.maxlong = _LONGEST
+    short.maxlist = short.maxtuple = short.maxdict = short.maxset = 4
+    short.maxlevel = 3
+    return short
+
+
+def show(value: object) -> str:
+    """Return a short text for *value*; its own methods may raise or lie."""
+    kind = type(value).__name__
+    if type(value) is bytes and len(value) > _LONGEST:
+        # reprlib would make the text of all of it before it cuts.
+        return f"{value[:_LONGEST]!r}... ({len(value)} bytes)"
+    try:
+        return f"{_new_repr().repr(value)} ({kind})"
+    except Exception:  # noqa: BLE001 - any class may raise anything from __repr__
+        return f"<{kind} object that cannot be shown>"

@@ -1,0 +1,51 @@
+"""Messages and events as entries of Redis streams."""
+
+from collections.abc import Mapping
+from typing import Any, final
+
+import attrs
+
+from .._codec import dump_json, load_json
+from .._envelope import Message
+from .._publish import message_from
+
+__all__ = ("RedisToken", "decode", "encode")
+
+
+@final
+@attrs.frozen
+class RedisToken:
+    """Where a message is, and under which lease it was taken."""
+
+    partition: int
+    lease: str  # the value of the lease
+    entry_id: str
+
+
+def encode(message: Message) -> dict[str, str]:
+    """Return the fields of the entry for a message.
+
+    Raises:
+        WireFormatError: If JSON cannot express it.
+    """
+    return {
+        "scope_id": message.scope_id,
+        "event": dump_json(dict(message.event)),
+        "scope": dump_json(dict(message.scope)),
+    }
+
+
+def decode(fields: Mapping[str, str], token: RedisToken, count: int) -> Message:
+    """Return the message in an entry.
+
+    Besides what `encode` makes, it may have a ``text`` in place of the event.
+
+    Raises:
+        WireFormatError: If there is none.
+    """
+    data: dict[str, Any] = dict(fields)
+    for name in ("event", "scope"):
+        if name in data:
+            data[name] = load_json(data[name])
+    message = message_from(data, default_scope={"type": "message"})
+    return attrs.evolve(message, token=token, delivery_count=count, term=token.lease)

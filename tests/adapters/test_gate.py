@@ -1,0 +1,83 @@
+"""Where a thread sleeps."""
+
+import threading
+from collections import deque
+
+from asgibridge.adapters._gate import Gate
+
+
+def test_no_wake_up_is_lost_between_two_threads() -> None:
+    """Thousands of items, handed over one by one, each way."""
+    there, back = Gate(), Gate()
+    going: deque[int] = deque()
+    coming: deque[int] = deque()
+
+    def answer() -> None:
+        for _ in range(2_000):
+            there.wait(lambda: going)
+            coming.append(going.popleft())
+            back.wake()
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    for number in range(2_000):
+        going.append(number)
+        there.wake()
+        assert back.wait(lambda: coming, timeout=10)
+        assert coming.popleft() == number
+    thread.join(timeout=10)
+    assert not thread.is_alive()
+
+
+def test_what_is_ready_is_not_waited_for() -> None:
+    """And nobody is woken who does not sleep."""
+    gate = Gate()
+    gate.wake()
+    assert gate.wait(lambda: True)
+
+
+def test_what_becomes_ready_meanwhile_is_seen() -> None:
+    """Between the first look and the sleep: the second look."""
+    looks = iter([False, True, True])
+    gate = Gate()
+    assert gate.wait(lambda: next(looks))
+    assert not gate._tokens
+
+
+def test_a_wake_up_that_is_under_way_is_taken() -> None:
+    """The waker took the token just before the second look saw the change."""
+    gate = Gate()
+    looks = 0
+
+    def ready() -> bool:
+        nonlocal looks
+        looks += 1
+        if looks == 2:
+            gate.wake()
+        return looks > 1
+
+    assert gate.wait(ready)
+    assert looks == 3
+    assert not gate._lock.acquire(blocking=False)
+
+
+def test_a_wait_can_have_an_end() -> None:
+    """It says whether what was waited for has come."""
+    gate = Gate()
+    assert not gate.wait(lambda: False, timeout=0)
+    looks = iter([False, False, True])
+    assert gate.wait(lambda: next(looks), timeout=0)
+
+
+def test_only_one_of_two_wakers_wakes() -> None:
+    """The other finds that it was too late."""
+    gate = Gate()
+
+    class Tokens(deque[None]):
+        def pop(self) -> None:  # type: ignore[override] # the race, staged
+            super().pop()
+            raise IndexError
+
+    gate._tokens = Tokens([None])
+    gate.wake()
+    assert not gate._lock.acquire(blocking=False)

@@ -1,0 +1,39 @@
+"""The diagrams in the documentation are those of the tables."""
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from asgibridge.adapters import diagrams
+from asgibridge.adapters._validation._machines import (
+    HTTP_RECEIVE,
+    HTTP_SEND,
+    LIFESPAN,
+    WEBSOCKET,
+)
+
+PAGE: Final = Path(__file__).parents[3] / "docs" / "validator.md"
+
+
+@pytest.mark.parametrize("name", sorted(diagrams()))
+def test_diagram_is_in_the_documentation(name: str) -> None:
+    """If this fails, copy what `asgibridge.adapters.diagrams()` returns."""
+    block = f"```mermaid\n{diagrams()[name]}```"
+    assert block in PAGE.read_text()
+
+
+def test_every_row_has_an_arrow() -> None:
+    """A diagram shows all transitions, and who accepts those of practice."""
+    for name, machine in (
+        ("http-send", HTTP_SEND),
+        ("http-receive", HTTP_RECEIVE),
+        ("websocket", WEBSOCKET),
+        ("lifespan", LIFESPAN),
+    ):
+        text = diagrams()[name]
+        assert text.startswith(f"stateDiagram-v2\n    [*] --> {machine.start}\n")
+        arrows = len(machine.rows) + len(machine.ends) + 1
+        assert text.count(" --> ") == arrows
+    assert "(up to PRACTICE)" in diagrams()["http-receive"]
+    assert "NEW --> UNSUPPORTED : raise\n" in diagrams()["lifespan"]

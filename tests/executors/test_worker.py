@@ -1,0 +1,82 @@
+"""One thread and its inbox."""
+
+import gc
+import threading
+import weakref
+
+from asgibridge.executors._worker import WorkerThread
+from tests.staging import Gate, Step
+
+
+class Owner:
+    """Lets a worker end at the second time it asks."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.answers = [False, True]
+
+    def may_end(self, _worker: WorkerThread) -> bool:
+        """Count and answer."""
+        self.asked += 1
+        return self.answers.pop(0)
+
+
+def test_work_runs_in_order_on_one_named_daemon() -> None:
+    """All of it on the thread with that name; stop ends it after its work."""
+    worker = WorkerThread("a name")
+    names: list[str] = []
+    daemons: list[bool] = []
+
+    def look() -> None:
+        names.append(threading.current_thread().name)
+        daemons.append(threading.current_thread().daemon)
+
+    steps = [Step(look) for _ in range(3)]
+    for step in steps:
+        worker.inbox.put(step)
+    worker.stop()
+    worker.join()
+    assert names == ["a name"] * 3
+    assert daemons == [True] * 3
+    assert {step.thread for step in steps} == {worker.ident}
+
+
+def test_busy_and_current() -> None:
+    """It tells what it runs, and whether there is anything."""
+    worker = WorkerThread("worker")
+    gate = Gate()
+    step, behind = Step(gate), Step()
+    worker.inbox.put(step)
+    gate.wait_entered()
+    assert worker.current is step
+    assert worker.is_busy
+    worker.inbox.put(behind)
+    gate.open()
+    worker.stop()
+    worker.join()
+    assert worker.current is None
+    assert not worker.is_busy
+
+
+def test_an_idle_worker_asks_its_owner() -> None:
+    """It goes on until the owner lets it end."""
+    owner = Owner()
+    worker = WorkerThread("worker", owner, 0.001)
+    worker.join()
+    assert owner.asked == 2
+    assert owner.answers == []
+
+
+def test_nothing_lives_on_in_an_idle_worker() -> None:
+    """Work is dropped when it is done, and not when the next comes."""
+    worker = WorkerThread("worker")
+    step, last = Step(), Step()
+    reference = weakref.ref(step)
+    worker.inbox.put(step)
+    worker.inbox.put(last)
+    last.wait()
+    del step
+    gc.collect()
+    assert reference() is None
+    worker.stop()
+    worker.join()

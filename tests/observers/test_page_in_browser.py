@@ -1,0 +1,308 @@
+"""The timeline in headless Chromium: what a person sees and does.
+
+Needs the programs chromium and chromedriver; skipped where they are missing.
+Set ASGIBRIDGE_SCREENSHOTS to a folder to keep pictures of what was seen.
+"""
+
+import asyncio
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
+
+from asgibridge import Bridge
+from asgibridge.observers import TimelineAction, TimelineObserver, TimelinePage
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None or DRIVER is None,
+    reason="NOT TESTED IN A BROWSER: install chromium and chromedriver",
+)
+
+Loose = Any  # an application under test need not be typed
+
+
+class Application:
+    """One that crosses: a blocking, a streaming and a failing endpoint."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        """Take the bridge that is observed."""
+        self._bridge = bridge
+
+    async def __call__(self, scope: Loose, receive: Loose, send: Loose) -> None:
+        """Answer a request."""
+        await receive()
+        async with self._bridge.thread_sensitive_context():
+            if scope["path"] == "/stream":
+                await self.stream(send)
+            else:
+                await self.answer(scope["path"], send)
+
+    async def answer(self, path: str, send: Loose) -> None:
+        """Answer with what blocking code returns, or 404."""
+        function = {"/sync": self.view, "/fail": self.fail}[path]
+        try:
+            status, text = 200, await self._bridge.sync_to_async(function)()
+        except LookupError as exc:
+            status, text = 404, str(exc)
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": text.encode()})
+
+    async def stream(self, send: Loose) -> None:
+        """Send five parts, each loaded by blocking code."""
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        load = self._bridge.sync_to_async(self.load_user)
+        for number in range(5):
+            body = f"part {await load(number)} ".encode()
+            event = {"type": "http.response.body", "body": body, "more_body": True}
+            await send(event)
+        await send({"type": "http.response.body", "body": b"end"})
+
+    def load_user(self, number: int) -> int:
+        """Take a while."""
+        time.sleep(0.004)  # to be seen: bars have a length
+        return number
+
+    async def fetch_prices(self) -> int:
+        """Take a while, too."""
+        await asyncio.sleep(0.003)
+        return 3
+
+    def view(self) -> str:
+        """Block, and wait for a coroutine."""
+        prices = self._bridge.async_to_sync(self.fetch_prices)
+        return f"user {self.load_user(1)}, {prices()} prices"
+
+    def fail(self) -> str:
+        """Raise."""
+        msg = "no such page"
+        raise LookupError(msg)
+
+
+ACTIONS = [
+    TimelineAction("Sync view", "/sync", "blocks, and fetches asynchronously"),
+    TimelineAction("Stream", "/stream", "five parts, each loaded by blocking code"),
+    TimelineAction("Failure", "/fail", "raises in blocking code"),
+]
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    """Serve the live page."""
+    timeline = TimelineObserver()
+    with Bridge(observers=[timeline]) as bridge:
+        app = TimelinePage(timeline, Application(bridge), actions=ACTIONS)
+        config = uvicorn.Config(app, port=0, log_level="warning", lifespan="off")
+        server = uvicorn.Server(config)
+        socket = config.bind_socket()
+        socket.listen()  # from here on the browser may come
+        thread = threading.Thread(target=server.run, args=([socket],))
+        thread.start()
+        yield f"http://127.0.0.1:{socket.getsockname()[1]}/timeline/"
+        server.should_exit = True
+        thread.join()
+
+
+class Browser:
+    """A page in a browser, and what tests do with it."""
+
+    def __init__(self, driver: webdriver.Chrome) -> None:
+        """Take the driver, which somebody else quits."""
+        self.driver = driver
+
+    def all(self, selector: str) -> list[WebElement]:
+        """Return the elements there are now."""
+        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+
+    def one(self, selector: str) -> WebElement:
+        """Return the first element."""
+        return self.driver.find_element(By.CSS_SELECTOR, selector)
+
+    def wait(self, condition: Callable[[], object]) -> None:
+        """Wait until something is so; the page asks for news four times a second."""
+        WebDriverWait(self.driver, 10, 0.05).until(lambda _: condition())
+
+    def picture(self, name: str) -> None:
+        """Keep a picture, if that is wanted."""
+        if folder := os.environ.get("ASGIBRIDGE_SCREENSHOTS"):
+            self.driver.save_screenshot(str(Path(folder) / f"{name}.png"))
+
+    def errors(self) -> list[str]:
+        """Return what the page complained about."""
+        log = self.driver.get_log("browser")  # type: ignore[no-untyped-call] # selenium's
+        return [str(entry["message"]) for entry in log]
+
+
+@pytest.fixture(scope="module")
+def driver() -> Iterator[webdriver.Chrome]:
+    """Start a browser without a window."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM or ""
+    for argument in (
+        "headless=new",
+        "no-sandbox",
+        "disable-gpu",
+        "window-size=1280,860",
+    ):
+        options.add_argument(f"--{argument}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+@pytest.fixture
+def browser(driver: webdriver.Chrome) -> Browser:
+    """Provide the browser as if it was new."""
+    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    driver.get("about:blank")
+    browser = Browser(driver)
+    browser.errors()  # those of another test
+    return browser
+
+
+def test_clicks_make_bars_and_arrows(browser: Browser, address: str) -> None:
+    """Each button fires a request, and its crossings appear while one watches."""
+    browser.driver.get(address)
+    assert browser.one("#empty").is_displayed()
+    assert browser.all(".bar") == []
+    buttons = [button.text for button in browser.all("#actions button.fire")]
+    assert buttons == ["Sync view", "Stream", "Failure"]
+
+    browser.one("[data-action='/sync']").click()
+    browser.wait(lambda: "user 1, 3 prices" in browser.one("#actions output").text)
+    browser.wait(lambda: len(browser.all(".bar.async_to_sync:not(.wait)")) == 1)
+    # view on its thread, fetch_prices on the loop; each made and run: two bars
+    assert len(browser.all(".bar")) == 4
+    assert len(browser.all(".arrow:not(.back)")) == 2
+    names = {lane.text for lane in browser.all(".lane-name")}
+    assert len(names) == 2
+    assert "loop 1" in names
+    browser.picture("live-one")
+
+    browser.one("[data-action='/stream']").click()
+    output = browser.all("#actions output")[1]
+    browser.wait(lambda: "part 4 end" in output.text)
+    browser.one("[data-action='/fail']").click()
+    browser.wait(lambda: browser.all(".bar.error:not(.wait)"))
+    browser.one("#fit").click()
+    browser.wait(lambda: "8 calls" in browser.one("#summary").text)
+    assert "1 raised" in browser.one("#summary").text
+    messages = [text for text in browser.errors() if "404" not in text]
+    assert messages == []  # the 404 is what was asked for
+
+
+def test_ten_at_once(browser: Browser, address: str) -> None:
+    """Requests fired together are seen beside each other."""
+    browser.driver.get(address)
+    ten = next(b for b in browser.all("#actions button") if "10" in b.text)
+    ten.click()
+    browser.wait(lambda: "10 answers" in browser.one("#actions output").text)
+    browser.wait(lambda: "20 calls" in browser.one("#summary").text)
+    assert len(browser.all(".lane-name")) > 2
+    browser.picture("live-ten")
+    assert browser.errors() == []
+
+
+def recording(path: Path) -> Path:
+    """Write the page of a small recording."""
+    timeline = TimelineObserver()
+    with Bridge(observers=[timeline]) as bridge:
+
+        def outer_view() -> None:
+            bridge.async_to_sync(asyncio.sleep)(0.002)
+
+        def broken_view() -> None:
+            msg = "<b>bold</b>"
+            raise ValueError(msg)
+
+        async def main() -> None:
+            await bridge.sync_to_async(outer_view)()
+            with pytest.raises(ValueError, match="bold"):
+                await bridge.sync_to_async(broken_view, thread_sensitive=False)()
+
+        asyncio.run(main())
+    timeline.write_html(path)
+    return path
+
+
+def test_hover_zoom_and_pan(browser: Browser, tmp_path: Path) -> None:
+    """A file without a server shows detail on hover, and zooms and pans."""
+    browser.driver.get(recording(tmp_path / "t.html").as_uri())
+    assert not browser.one("#actions").is_displayed()
+    assert len(browser.all(".bar")) == 6
+    assert len(browser.all(".arrow:not(.back)")) == 3
+    failed = browser.one(".bar.error:not(.wait) rect")
+    ActionChains(browser.driver).move_to_element(failed).perform()
+    detail = browser.one("#detail")
+    browser.wait(detail.is_displayed)
+    assert "broken_view" in detail.text
+    assert "ValueError: <b>bold</b>" in detail.text  # as text, not as markup
+    assert "asgibridge-worker" in detail.text
+    assert browser.all(".chosen .near.bar")
+    browser.picture("hover")
+
+    def ticks() -> list[str]:
+        return [tick.text for tick in browser.all(".tick")]
+
+    before = ticks()
+    browser.one("#in").click()
+    zoomed = ticks()
+    assert zoomed != before
+    chart = browser.one("#chart")
+    chain = ActionChains(browser.driver).move_to_element(chart)
+    chain.click_and_hold().move_by_offset(120, 0).release().perform()
+    assert ticks() != zoomed
+    browser.one("#fit").click()
+    browser.wait(lambda: ticks() == before)
+    assert browser.errors() == []
+
+
+def test_light_and_dark(browser: Browser, tmp_path: Path) -> None:
+    """The page follows the system, and the button changes it."""
+    browser.driver.get(recording(tmp_path / "t.html").as_uri())
+
+    def paper() -> str:
+        return browser.one("body").value_of_css_property("background-color")
+
+    light = paper()
+    browser.one("#theme").click()
+    dark = paper()
+    assert light != dark
+    browser.picture("dark")
+    browser.one("#theme").click()
+    assert paper() == light
+    system = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+    browser.driver.refresh()
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", system)
+    assert paper() == dark
+
+
+def test_narrow_screen(browser: Browser, tmp_path: Path) -> None:
+    """On the width of a phone nothing sticks out."""
+    browser.driver.get(recording(tmp_path / "t.html").as_uri())
+    browser.driver.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True},
+    )
+    width = "return document.documentElement.scrollWidth"
+    browser.wait(lambda: browser.driver.execute_script(width) == 390)
+    assert len(browser.all(".bar")) == 6
+    browser.picture("phone")

@@ -1,0 +1,71 @@
+"""RecordingObserver."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from asgibridge.testing import FakeCrossing, RecordingObserver
+from asgibridge.types import Observer
+
+
+def load() -> None:
+    """Be a function that a crossing is about."""
+
+
+def store() -> None:
+    """Be another one."""
+
+
+def test_writes_down_every_step() -> None:
+    """All steps are kept in order, with thread, exception and obstacle."""
+    recorder = RecordingObserver()
+    observer: Observer = recorder
+    crossing = FakeCrossing(load)
+    observer.queued(crossing)
+    observer.stuck(crossing, 1.5, "store on worker-1")
+    with ThreadPoolExecutor(1) as pool:
+        thread = pool.submit(threading.get_ident).result()
+        pool.submit(observer.started, crossing).result()
+    crossing.exception = error = ValueError()
+    observer.finished(crossing)
+    crossing.exception = None  # as the engine does
+    assert recorder.steps_of(load) == ("queued", "stuck", "started", "finished")
+    assert recorder.steps_of(store) == ()
+    _, stuck, started, finished = recorder.steps
+    assert stuck.behind == "store on worker-1"
+    assert started.thread == thread
+    assert finished.thread == threading.get_ident()
+    assert finished.exception is error
+    assert finished.function is load
+    assert recorder.crossings == (crossing,)
+
+
+def test_wait_for() -> None:
+    """wait_for returns the step asked for, once it is there."""
+    recorder = RecordingObserver()
+    other, wanted = FakeCrossing(store), FakeCrossing(load)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(recorder.wait_for, "queued", load)
+        recorder.queued(other)
+        recorder.started(wanted)
+        recorder.queued(wanted)
+        assert waiting.result(5).crossing is wanted
+    assert recorder.wait_for("queued", store).crossing is other
+
+
+def test_wait_for_times_out() -> None:
+    """The message says what was seen instead."""
+    recorder = RecordingObserver()
+    recorder.queued(FakeCrossing(load))
+    with pytest.raises(TimeoutError, match=r"was not finished .* \('queued',\)"):
+        recorder.wait_for("finished", load, timeout=0.0)
+
+
+def test_clear() -> None:
+    """Everything is forgotten."""
+    recorder = RecordingObserver()
+    recorder.queued(FakeCrossing(load))
+    recorder.clear()
+    assert recorder.steps == ()
+    assert recorder.crossings == ()
