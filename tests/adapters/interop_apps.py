@@ -13,7 +13,7 @@ import fastapi
 import flask
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.urls import path
 from starlette.responses import StreamingResponse
 
@@ -50,20 +50,20 @@ def flask_fail() -> str:
 # Django
 
 
-def django_hello(request: HttpRequest) -> HttpResponse:
+def django_hello(request: Any) -> Any:
     root = request.META["SCRIPT_NAME"]
     return HttpResponse(f"django {request.GET['name']} at {root}")
 
 
-def django_echo(request: HttpRequest) -> HttpResponse:
+def django_echo(request: Any) -> Any:
     return HttpResponse(request.body)
 
 
-def django_stream(request: HttpRequest) -> StreamingHttpResponse:
+def django_stream(request: Any) -> Any:
     return StreamingHttpResponse(f"{number}\n" for number in range(3))
 
 
-def django_fail(request: HttpRequest) -> HttpResponse:
+def django_fail(request: Any) -> Any:
     raise LookupError
 
 

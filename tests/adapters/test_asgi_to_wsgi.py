@@ -63,7 +63,7 @@ def sending(*events: Event) -> Any:
 class Client:
     """A WSGI server's side of one request."""
 
-    def __init__(self, data: bytes = b"", **environ: Any) -> None:
+    def __init__(self, data: bytes = b"", /, **environ: Any) -> None:
         self.environ: dict[str, Any] = {"QUERY_STRING": ""}
         setup_testing_defaults(self.environ)
         self.environ["wsgi.input"] = io.BytesIO(data)
@@ -155,9 +155,11 @@ def test_the_validator_of_the_standard_library_has_no_complaint(
 
 def test_a_body_without_a_length_is_read_to_its_end(adapt: Adapt) -> None:
     """Where the server ends it; elsewhere there is none."""
-    client = Client(**{"wsgi.input": io.BytesIO(b"abc"), "wsgi.input_terminated": True})
+    client = Client(
+        b"", **{"wsgi.input": io.BytesIO(b"abc"), "wsgi.input_terminated": True}
+    )
     assert client.ask(adapt(echo)) == b"abc"
-    assert Client(**{"wsgi.input": io.BytesIO(b"abc")}).ask(adapt(echo)) == b""
+    assert Client(b"", **{"wsgi.input": io.BytesIO(b"abc")}).ask(adapt(echo)) == b""
 
 
 def test_a_body_is_read_only_when_asked_for(adapt: Adapt) -> None:
@@ -169,10 +171,14 @@ def test_a_body_is_read_only_when_asked_for(adapt: Adapt) -> None:
             sizes.append(-1 if size is None else size)
             return super().read(size)
 
-    client = Client(**{"wsgi.input": Input(bytes(200_000)), "CONTENT_LENGTH": "200000"})
+    client = Client(
+        b"", **{"wsgi.input": Input(bytes(200_000)), "CONTENT_LENGTH": "200000"}
+    )
     client.ask(adapt(sending(START, body(b"x"))))
     assert sizes == []
-    client = Client(**{"wsgi.input": Input(bytes(200_000)), "CONTENT_LENGTH": "200000"})
+    client = Client(
+        b"", **{"wsgi.input": Input(bytes(200_000)), "CONTENT_LENGTH": "200000"}
+    )
     assert len(client.ask(adapt(echo))) == 200_000
     assert max(sizes) <= 65_536
 
@@ -186,7 +192,7 @@ def test_a_body_that_ends_early_is_a_disconnect(adapt: Adapt) -> None:
         while not seen or seen[-1] != "http.disconnect":
             seen.append((await receive())["type"])
 
-    client = Client(**{"wsgi.input": io.BytesIO(b"ab"), "CONTENT_LENGTH": "5"})
+    client = Client(b"", **{"wsgi.input": io.BytesIO(b"ab"), "CONTENT_LENGTH": "5"})
     with pytest.raises(IncompleteResponseError):
         client.ask(adapt(app))
     assert seen == ["http.request", "http.disconnect"]
@@ -207,7 +213,7 @@ def test_an_error_of_the_input_reaches_the_server(adapt: Adapt) -> None:
             raise OSError(msg)
 
     with pytest.raises(OSError, match="timed out"):
-        Client(**{"wsgi.input": Input(), "CONTENT_LENGTH": "5"}).ask(adapt(app))
+        Client(b"", **{"wsgi.input": Input(), "CONTENT_LENGTH": "5"}).ask(adapt(app))
     assert seen.wait(timeout=10)
 
 
@@ -709,6 +715,7 @@ def test_a_service_that_is_forgotten_on_its_own_loop_ends(adapt: Adapt) -> None:
     @only_http
     async def app(scope: Event, receive: Any, send: Any) -> None:
         await send(START)
+        assert service is not None
         service.stop()
         await send(body(b"x"))
 
@@ -756,7 +763,7 @@ def test_early_hints_reach_the_server(adapt: Adapt) -> None:
         await send(body(b"x"))
 
     adapter = adapt(app)
-    assert Client(**{"wsgi.early_hints": hints.append}).ask(adapter) == b"x"
+    assert Client(b"", **{"wsgi.early_hints": hints.append}).ask(adapter) == b"x"
     assert hints == [[("Link", "</a.css>")]]
     assert Client().ask(adapter) == b"x"
 

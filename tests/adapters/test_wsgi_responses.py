@@ -286,8 +286,8 @@ def file_app(path: Path, *, length: int | None = None, skip: int = 0) -> Any:
     return app
 
 
-ZEROCOPY = {"http.response.zerocopysend": {}}
-PATHSEND = {"http.response.pathsend": {}}
+ZEROCOPY: dict[str, Any] = {"http.response.zerocopysend": {}}
+PATHSEND: dict[str, Any] = {"http.response.pathsend": {}}
 
 
 @pytest.fixture

@@ -77,7 +77,10 @@ else:
         (AsyncCallable(), "an async callable is async already"),
         (AsyncCallable().__call__, r"AsyncCallable.__call__ is async already"),
         (marked, "marked is async already"),
-        (async_generator, "async_generator is an async generator function: use async"),
+        (
+            async_generator,
+            "async_generator is an async generator function: use `async for`",
+        ),
         (generator, "generator is a generator function, whose body would run where"),
     ],
 )
@@ -102,8 +105,11 @@ def test_sync_to_async_refuses_a_coroutine(bridge: Bridge) -> None:
     ("fn", "message"),
     [
         (3, r"needs an async function, got 3$"),
-        (async_generator, "needs something to await, but async_generator is a gen"),
-        (generator, "generator is a generator function: wrap an async function that"),
+        (
+            async_generator,
+            "needs something to await, but async_generator is an async gen",
+        ),
+        (generator, "generator is a generator function: use `for` on its result"),
     ],
 )
 def test_what_async_to_sync_refuses(fn: Any, message: str, bridge: Bridge) -> None:  # noqa: ANN401  # mistakes

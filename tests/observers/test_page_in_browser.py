@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import uvicorn
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -132,6 +133,27 @@ class Browser:
         """Return the first element."""
         return self.driver.find_element(By.CSS_SELECTOR, selector)
 
+    def texts(self, selector: str) -> list[str]:
+        """Return the texts of elements, which may be drawn anew at any time."""
+        script = "return [...document.querySelectorAll(arguments[0])].map(e => e.textContent)"
+        return list(self.driver.execute_script(script, selector))
+
+    def places(self, selector: str) -> list[str]:
+        """Return the texts of elements, and where they are from the left."""
+        script = (
+            "return [...document.querySelectorAll(arguments[0])]"
+            ".map(e => `${e.textContent} at ${e.getAttribute('x')}`)"
+        )
+        return list(self.driver.execute_script(script, selector))
+
+    def hover(self, selector: str) -> bool:
+        """Move the pointer to an element; say whether it was still there."""
+        try:
+            ActionChains(self.driver).move_to_element(self.one(selector)).perform()
+        except StaleElementReferenceException:
+            return False
+        return True
+
     def wait(self, condition: Callable[[], object]) -> None:
         """Wait until something is so; the page asks for news four times a second."""
         WebDriverWait(self.driver, 10, 0.05).until(lambda _: condition())
@@ -192,7 +214,7 @@ def test_clicks_make_bars_and_arrows(browser: Browser, address: str) -> None:
     # view on its thread, fetch_prices on the loop; each made and run: two bars
     assert len(browser.all(".bar")) == 4
     assert len(browser.all(".arrow:not(.back)")) == 2
-    names = {lane.text for lane in browser.all(".lane-name")}
+    names = set(browser.texts(".lane-name"))
     assert len(names) == 2
     assert "loop 1" in names
     browser.picture("live-one")
@@ -247,10 +269,9 @@ def test_hover_zoom_and_pan(browser: Browser, tmp_path: Path) -> None:
     """A file without a server shows detail on hover, and zooms and pans."""
     browser.driver.get(recording(tmp_path / "t.html").as_uri())
     assert not browser.one("#actions").is_displayed()
-    assert len(browser.all(".bar")) == 6
+    browser.wait(lambda: len(browser.all(".bar")) == 6)
     assert len(browser.all(".arrow:not(.back)")) == 3
-    failed = browser.one(".bar.error:not(.wait) rect")
-    ActionChains(browser.driver).move_to_element(failed).perform()
+    browser.wait(lambda: browser.hover(".bar.error:not(.wait) rect"))
     detail = browser.one("#detail")
     browser.wait(detail.is_displayed)
     assert "broken_view" in detail.text
@@ -260,16 +281,16 @@ def test_hover_zoom_and_pan(browser: Browser, tmp_path: Path) -> None:
     browser.picture("hover")
 
     def ticks() -> list[str]:
-        return [tick.text for tick in browser.all(".tick")]
+        return browser.places(".tick text")
 
     before = ticks()
     browser.one("#in").click()
+    browser.wait(lambda: ticks() != before)
     zoomed = ticks()
-    assert zoomed != before
     chart = browser.one("#chart")
     chain = ActionChains(browser.driver).move_to_element(chart)
     chain.click_and_hold().move_by_offset(120, 0).release().perform()
-    assert ticks() != zoomed
+    browser.wait(lambda: ticks() != zoomed)
     browser.one("#fit").click()
     browser.wait(lambda: ticks() == before)
     assert browser.errors() == []
@@ -304,5 +325,5 @@ def test_narrow_screen(browser: Browser, tmp_path: Path) -> None:
     )
     width = "return document.documentElement.scrollWidth"
     browser.wait(lambda: browser.driver.execute_script(width) == 390)
-    assert len(browser.all(".bar")) == 6
+    browser.wait(lambda: len(browser.all(".bar")) == 6)
     browser.picture("phone")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from asgibridge import Bridge
 from asgibridge.observers import TimelineCall, TimelineObserver
@@ -236,6 +236,7 @@ def test_trace_of_calls_under_way() -> None:
     assert sorted(e["dur"] for e in slices(trace)) == [0.0, 0.0, 1e6]
 
 
+@settings(deadline=None)  # machines are shared
 @given(
     st.lists(
         st.tuples(st.integers(0, 20), st.integers(0, 20), st.integers(0, 20)),

@@ -339,16 +339,20 @@ def test_missing_fixture_is_explained(pytester: pytest.Pytester) -> None:
         class TestLease(c.LeaseConformance): pass
         class TestPost(c.PostConformance): pass
         class TestRunner(c.RunnerConformance): pass
+        class TestSource(c.SourceConformance): pass
+        class TestSink(c.SinkConformance): pass
         """
     )
     result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
     outcomes = result.parseoutcomes()
-    assert set(outcomes) == {"errors"}
+    assert set(outcomes) == {"errors", "failed"}
     result.stdout.fnmatch_lines_random(
         [
-            "*TestExecutor needs a pytest fixture method 'executor'*",
-            "*TestLease needs a pytest fixture method 'lender'*",
-            "*TestPost needs a pytest fixture method 'poster'*",
-            "*TestRunner needs a pytest fixture method 'runner'*",
+            "*TestExecutor needs a method or fixture 'executor'*",
+            "*TestLease needs a method or fixture 'lender'*",
+            "*TestPost needs a method or fixture 'poster'*",
+            "*TestRunner needs a method or fixture 'runner'*",
+            "*TestSource needs a method or fixture 'make_source'*",
+            "*TestSink needs a method or fixture 'make_sink'*",
         ]
     )

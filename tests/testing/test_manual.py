@@ -5,7 +5,7 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from asgibridge.errors import ExecutorClosedError, NothingPendingError
 from asgibridge.testing import ManualExecutor, PendingCall
@@ -33,6 +33,7 @@ def test_run_next_runs_the_oldest() -> None:
     assert not second.done()
 
 
+@settings(deadline=None)  # machines are shared
 @given(order=st.permutations(range(5)))
 def test_any_order(order: list[int]) -> None:
     """Calls run in the order told, whatever it is."""

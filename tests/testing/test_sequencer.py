@@ -4,12 +4,13 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from asgibridge.errors import SequenceError
 from asgibridge.testing import ThreadSequencer
 
 
+@settings(deadline=None)  # machines are shared
 @given(st.permutations(range(6)))
 def test_order_is_forced(starts: list[int]) -> None:
     """Blocks run in the order of their numbers, whatever the threads' order."""

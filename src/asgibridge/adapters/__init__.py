@@ -16,10 +16,10 @@ from ._asgi_to_wsgi import AsgiToWsgi as AsgiToWsgi
 from ._checking import (
     CheckOutcome as CheckOutcome,
     CheckReport as CheckReport,
-    as_json as as_json,
-    as_junit as as_junit,
-    as_text as as_text,
     check_app as check_app,
+    report_as_json as report_as_json,
+    report_as_junit as report_as_junit,
+    report_as_text as report_as_text,
 )
 from ._limits import WsgiLimits as WsgiLimits
 from ._narrowing import (
@@ -37,8 +37,8 @@ from ._validation import (
     Rule as Rule,
     Side as Side,
     Violation as Violation,
-    diagrams as diagrams,
     open_conversation as open_conversation,
+    protocol_diagrams as protocol_diagrams,
 )
 from ._wsgi_to_asgi import WsgiToAsgi as WsgiToAsgi
 
@@ -58,13 +58,9 @@ __all__ = (
     "Violation",
     "WsgiLimits",
     "WsgiToAsgi",
-    "as_json",
-    "as_junit",
-    "as_text",
     "asgi_app",
     "asgi_method",
     "check_app",
-    "diagrams",
     "http_app",
     "is_asgi2",
     "is_bytes_message",
@@ -73,5 +69,9 @@ __all__ = (
     "message_data",
     "offered_extension",
     "open_conversation",
+    "protocol_diagrams",
+    "report_as_json",
+    "report_as_junit",
+    "report_as_text",
     "websocket_app",
 )

@@ -112,9 +112,7 @@ class AsgiToWsgi:
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
     # Guarded by _lock when written:
     _service: AsgiService | None = attrs.field(default=None, init=False, repr=False)
-    _ending: "weakref.finalize[..., Any] | None" = attrs.field(
-        default=None, init=False, repr=False
-    )
+    _ending: "weakref.finalize[..., Any]" = attrs.field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         """Have the bridge close the adapter."""
@@ -183,8 +181,7 @@ class AsgiToWsgi:
                 )
                 raise DeadlockError(msg)
             self._service = None
-            if self._ending is not None:
-                self._ending.detach()
+            self._ending.detach()
         service.stop(self.drain_timeout)
 
     def __enter__(self) -> Self:

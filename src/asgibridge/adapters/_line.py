@@ -1,8 +1,9 @@
 """The two ends of one request: the loop's task, and the worker thread."""
 
 import asyncio
-from collections.abc import Callable
-from typing import final
+from collections.abc import Callable, Generator
+from contextvars import Context
+from typing import Any, final
 
 import attrs
 
@@ -21,6 +22,11 @@ class Line:
     announces its sleep first and looks at the data second.  So no call is lost,
     and a call while the other is awake costs one look at a flag.
 
+    The task parks on this object itself, which speaks asyncio's future protocol
+    (`_asyncio_future_blocking`, `get_loop`, `add_done_callback`, `result`,
+    `cancel`).  So no future is made for each sleep, and the mailbox runs the
+    task's next step directly, without one more turn of the loop.
+
     Args:
         loop: The task's.
         mailbox: That of the loop: many requests share one wake-up.
@@ -30,17 +36,20 @@ class Line:
     _mailbox: Mailbox
     gone: bool = attrs.field(default=False, init=False)
     """Whether nobody waits for the response any more.  Set by the task only."""
-    # Whether the task sleeps, or is about to.  It begins awake.
-    _idle: bool = attrs.field(default=False, init=False)
-    _future: asyncio.Future[None] | None = attrs.field(default=None, init=False)
+    is_idle: bool = attrs.field(default=False, init=False)
+    """Whether the task sleeps, or is about to.  It begins awake."""
+    _asyncio_future_blocking: bool = attrs.field(default=False, init=False)
+    _wakeup: Callable[[object], object] | None = attrs.field(default=None, init=False)
+    _wakeup_context: Context = attrs.field(init=False)
+    _cancel_args: tuple[object, ...] | None = attrs.field(default=None, init=False)
     _gate: Gate | None = attrs.field(default=None, init=False)
 
     # The thread's end.
 
     def ring(self) -> None:
         """Let the task look at what the thread has for it."""
-        if self._idle:
-            self._idle = False
+        if self.is_idle:
+            self.is_idle = False
             try:  # not suppress(), which costs as much as the rest
                 self._mailbox.post(self)
             except RuntimeError:  # the loop is closed: nobody waits there
@@ -57,23 +66,46 @@ class Line:
 
     # The task's end.
 
-    def sleep(self, ready: Callable[[], object]) -> asyncio.Future[None]:
-        """Return what to await until the thread rings.
+    def __await__(self) -> Generator[Any, None, None]:
+        """Sleep until the thread rings.
 
-        It is done at once if *ready* returns something true.
+        Set `is_idle` first, and see that there is nothing to do after it.  May
+        end without a ring.
         """
-        future = self._future = self.loop.create_future()
-        self._idle = True
-        if ready():
-            self._idle = False
-            future.set_result(None)
-        return future
+        self._asyncio_future_blocking = True
+        yield self
 
     def deliver(self) -> None:
         """End the task's sleep; called by the mailbox, on the loop."""
-        future = self._future
-        if future is not None and not future.done():
-            future.set_result(None)
+        wakeup = self._wakeup
+        if wakeup is not None:
+            self._wakeup = None
+            self._wakeup_context.run(wakeup, self)
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        """Return the loop; asked by the task."""
+        return self.loop
+
+    def add_done_callback(
+        self, wakeup: Callable[[object], object], /, *, context: Context
+    ) -> None:
+        """Remember how to wake the task; called by it when it parks."""
+        self._wakeup_context = context
+        self._wakeup = wakeup
+
+    def result(self) -> None:
+        """Return nothing, or raise the cancellation; called by the task."""
+        args, self._cancel_args = self._cancel_args, None
+        if args is not None:
+            raise asyncio.CancelledError(*args)
+
+    def cancel(self, msg: object = None) -> bool:
+        """Have the task woken to be cancelled; called by its `cancel`."""
+        if self._wakeup is None:
+            return False  # the task throws the cancellation in by itself
+        self._cancel_args = () if msg is None else (msg,)
+        self.loop.call_soon(self.deliver)
+        return True
 
     @property
     def has_sleeper(self) -> bool:

@@ -60,7 +60,10 @@ async def _relay(line: Line, inbox: Inbox, outbox: Outbox, send: Send) -> None:
             continue
         if outbox.streaming or inbox.watched:
             inbox.watch()
-        await line.sleep(lambda: events or inbox.has_work())
+        line.is_idle = True
+        if not (events or inbox.has_work()):  # announced first, looked second
+            await line
+        line.is_idle = False
 
 
 async def _finish(work: WsgiWork, line: Line, inbox: Inbox, outbox: Outbox) -> None:

@@ -139,6 +139,7 @@ class WsgiToAsgi:
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
     # Guarded by _lock when written:
     _pool: WorkerPool = attrs.field(init=False, repr=False)
+    _ending: "weakref.finalize[..., Any]" = attrs.field(init=False, repr=False)
     _lifespans: int = attrs.field(default=0, init=False, repr=False)
     _post_elsewhere: Callable[[WsgiWork], None] | None = attrs.field(
         default=None, init=False, repr=False
@@ -193,8 +194,9 @@ class WsgiToAsgi:
         Does not wait.  The adapter can be used again afterwards.
         """
         with self._lock:
-            pool, self._pool = self._pool, self._new_pool()
-        pool.close(wait=False)
+            ending = self._ending
+            self._pool = self._new_pool()
+        ending()
 
     def __enter__(self) -> Self:
         """Return the adapter."""
@@ -210,7 +212,11 @@ class WsgiToAsgi:
         self.close()
 
     def _new_pool(self) -> WorkerPool:
-        return WorkerPool(max_workers=self.max_workers, name="asgibridge-wsgi")
+        pool = WorkerPool(max_workers=self.max_workers, name="asgibridge-wsgi")
+        # Also when the adapter is forgotten, so that no idle thread outlives it.
+        self._ending = weakref.finalize(self, pool.close, wait=False)
+        self._ending.atexit = False
+        return pool
 
     def _traffic_of(self, loop: AbstractEventLoop) -> Traffic:
         traffic = self._traffic.get(loop)

@@ -75,7 +75,7 @@ class BlockingCall(Generic[T]):
         kwargs: dict[str, Any],
         may_abandon: bool,  # noqa: FBT001  # keywords would cost time here
     ) -> None:
-        self.engine = engine
+        self.engine: Engine = engine
         self._loop = loop
         self._fn = fn
         self._args = args
@@ -98,12 +98,12 @@ class BlockingCall(Generic[T]):
         self.crossing: CrossingRecord | None = None
         # Where the call is queued; set by the route.
         self.place: Place
-        self.mailbox = mailbox
-        self.is_done = False
-        self.is_cancelled = False
+        self.mailbox: Mailbox = mailbox
+        self.is_done: bool = False
+        self.is_cancelled: bool = False
         # Whether the task is parked while the function runs, so that it can run
         # a coroutine for it; not so when both are on one thread.
-        self.can_host = True
+        self.can_host: bool = True
         # The coroutine that the function waits for and the task is to run.
         self.hosted: HostedCall[Any] | None = None
         # Cancels a coroutine that the function waits for on another loop.

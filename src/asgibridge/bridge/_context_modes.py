@@ -113,9 +113,11 @@ class SharingCall(BlockingCall[T]):
     @override
     def deliver(self) -> None:
         hosted = self.hosted
-        if hosted is None or not hosted.claim():
+        if self.is_done:
             # Nobody is in the context any more.
             super().deliver()
+        elif hosted is None or not hosted.claim():
+            return  # the function was interrupted while it asked
         elif self.is_cancelled:
             hosted.refuse(CancelledError(*self._cancel_args))
         else:

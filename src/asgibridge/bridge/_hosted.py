@@ -43,10 +43,10 @@ class HostedCall(Generic[T]):
         "_engine",
         "_fn",
         "_handling",
-        "_interrupted",
-        "_is_claimed",
+        "_has_cancelled",
         "_kwargs",
         "_stopped_looks",
+        "_ticket",
         "cancel_args",
         "exception",
         "frame",
@@ -66,7 +66,7 @@ class HostedCall(Generic[T]):
     ) -> None:
         self._engine = engine
         self._call = call
-        self.frame = Frame(state.inbox, nearest_alive(engine.affinity))
+        self.frame: Frame = Frame(state.inbox, nearest_alive(engine.affinity))
         self.frame.call = call
         self._fn = fn
         self._args = args
@@ -76,12 +76,13 @@ class HostedCall(Generic[T]):
         self._changes: tuple[Context, Context] | None = None
         self.exception: BaseException | None = None
         self.returned: T
-        self._interrupted = False
+        # Whether an interrupt has cancelled the task; only on the loop's thread.
+        self._has_cancelled = False
         self._stopped_looks = 0
         # The task that runs the coroutine, once it does.
         self.host: asyncio.Task[Any] | None = None
-        self.is_done = False
-        self._is_claimed = False
+        self.is_done: bool = False
+        self._ticket = [True]
         # What the coroutine raised CancelledError with because the task was
         # cancelled, and not for reasons of its own.
         self.cancel_args: tuple[Any, ...] | None = None
@@ -100,32 +101,35 @@ class HostedCall(Generic[T]):
         call.hosted = self
         try:
             try:
-                call.mailbox.post(call)
-            except RuntimeError as exc:
-                raise self._stopped() from exc
-            self._serve_thread()
+                self._ask()
+                self.frame.executor.run_until(self)
+            except (KeyboardInterrupt, SystemExit):
+                # Ctrl-C while the main thread waits here, or is about to: the
+                # coroutine is cancelled, and when it has ended the interrupt
+                # goes on.
+                self._interrupt()
+                self.frame.executor.run_until(self)
+                raise
         finally:
             call.hosted = None
             self.frame.close()
         if self._changes is not None:
             write_back(*self._changes)
 
-    def _serve_thread(self) -> None:
+    def _ask(self) -> None:
         try:
-            self.frame.executor.run_until(self)
-        except (KeyboardInterrupt, SystemExit):
-            # Ctrl-C while the main thread waits here: the coroutine is
-            # cancelled, and the interrupt goes on when it has ended.
-            self._interrupt()
-            self.frame.executor.run_until(self)
-            raise
+            self._call.mailbox.post(self._call)
+        except RuntimeError as exc:
+            raise self._stopped() from exc
 
     def _interrupt(self) -> None:
-        self._interrupted = True
-        loop, host = self._call.mailbox.loop(), self.host
-        if loop is not None and host is not None:
+        if self.claim():
+            self._end()  # nobody has begun it, so nobody will
+            return
+        loop = self._call.mailbox.loop()
+        if loop is not None:
             with suppress(RuntimeError):
-                loop.call_soon_threadsafe(host.cancel)
+                loop.call_soon_threadsafe(self._cancel_host)
 
     def run(self) -> None:
         """Do nothing: being taken from the inbox is all it is for."""
@@ -152,8 +156,17 @@ class HostedCall(Generic[T]):
 
     def claim(self) -> bool:
         """Whether this is for the asker to run: only the first one is told so."""
-        was_claimed, self._is_claimed = self._is_claimed, True
-        return not was_claimed
+        try:
+            self._ticket.pop()  # atomic: an interrupted thread asks as well
+        except IndexError:
+            return False
+        return True
+
+    def _cancel_host(self) -> None:
+        # Only while it runs the coroutine: afterwards it is not ours to cancel.
+        if self.host is not None and not self._has_cancelled:
+            self._has_cancelled = True
+            self.host.cancel()
 
     def serve(
         self, base: Context, tokens: list[Token[Any]]
@@ -187,6 +200,8 @@ class HostedCall(Generic[T]):
             affinity.reset(token)
             if not context_unchanged(after, before):
                 self._changes = (after, before)
+            if self._has_cancelled and host is not None:
+                host.uncancel()  # it was us
             self.host = host = None
             self._end()
         return self._context
@@ -197,11 +212,12 @@ class HostedCall(Generic[T]):
     def _take(self, exception: BaseException, host: "asyncio.Task[Any] | None") -> None:
         traceback = exception.__traceback__
         self.exception = exception.with_traceback(traceback and traceback.tb_next)
-        if isinstance(exception, CancelledError) and host is not None:
-            if self._interrupted:
-                host.uncancel()  # it was us
-            elif host.cancelling():
-                self.cancel_args = exception.args
+        if (
+            isinstance(exception, CancelledError)
+            and host is not None
+            and host.cancelling() > self._has_cancelled
+        ):
+            self.cancel_args = exception.args
 
     def refuse(self, exception: BaseException) -> None:
         """Answer with *exception* instead of running the coroutine."""

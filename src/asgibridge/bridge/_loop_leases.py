@@ -4,6 +4,7 @@ import asyncio
 import threading
 from asyncio import AbstractEventLoop
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar, final
 
 import attrs
@@ -11,6 +12,8 @@ import attrs
 from ..errors import BridgeClosedError, DeadlockError, NotEnteredError, RunningLoopError
 from ..executors import PersistentLoopRunner
 from ..loops import running_loop_or_none
+from ..types import LoopRunner
+from ._awaitables import awaiting
 from ._call import BlockingCall
 from ._engine import Engine
 from ._outermost import OutermostCall
@@ -34,7 +37,7 @@ class LoopLease(Protocol):
         ...
 
     def release(self) -> None:
-        """End the use; a second time does nothing."""
+        """End the use; once."""
         ...
 
 
@@ -55,6 +58,10 @@ class SharedLoop:
     _users: int = attrs.field(default=0, init=False)
     _runner: PersistentLoopRunner | None = attrs.field(default=None, init=False)
     _loop: AbstractEventLoop | None = attrs.field(default=None, init=False)
+    # Tasks that were started and not waited for; only used on the loop.
+    _tasks: set[asyncio.Task[Any]] = attrs.field(
+        factory=set[asyncio.Task[Any]], init=False
+    )
 
     def acquire(self) -> None:
         """Become a user.
@@ -99,7 +106,11 @@ class SharedLoop:
                 return
             runner, self._runner, self._loop = self._runner, None, None
         assert runner is not None  # noqa: S101  # made with the first user
-        runner.close()
+        try:
+            if self._tasks:
+                self._run_on(runner, _end_tasks, (self._tasks,), {})
+        finally:
+            runner.close()
 
     @property
     def runner(self) -> PersistentLoopRunner:
@@ -130,10 +141,46 @@ class SharedLoop:
         kwargs: dict[str, object],
     ) -> T:
         """Run ``fn(*args, **kwargs)`` on the loop, serving the calling thread."""
+        return self._run_on(self.runner, fn, args, kwargs)
+
+    def start(
+        self,
+        fn: Callable[..., Awaitable[T]],
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
+    ) -> "Future[T]":
+        """Start ``fn(*args, **kwargs)`` on the loop, in a copy of this context."""
+        loop = self.running_loop()
+        coro = self._tracked(fn, args, kwargs)
+        try:
+            return asyncio.run_coroutine_threadsafe(coro, loop)
+        except BaseException:
+            coro.close()
+            raise
+
+    async def _tracked(
+        self,
+        fn: Callable[..., Awaitable[T]],
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
+    ) -> T:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  # started as one
+        self._tasks.add(task)
+        try:
+            return await awaiting(fn, args, kwargs, None)
+        finally:
+            self._tasks.discard(task)
+
+    def _run_on(
+        self,
+        runner: LoopRunner,
+        fn: Callable[..., Awaitable[T]],
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
+    ) -> T:
         engine = self.engine
-        call = OutermostCall(
-            engine, engine.threads.state, fn, args, kwargs, self.runner
-        )
+        call = OutermostCall(engine, engine.threads.state, fn, args, kwargs, runner)
         call.wait()
         exception = call.exception
         if exception is None:
@@ -143,6 +190,19 @@ class SharedLoop:
             raise exception
         finally:
             del exception  # no cycle through this frame
+
+
+async def _end_tasks(tasks: set[asyncio.Task[Any]]) -> None:
+    """Cancel *tasks*, and wait for them as for those that are being cancelled.
+
+    What ends the loop would cancel these once more, in the middle of their
+    cleaning up.
+    """
+    for task in tasks:
+        if not task.cancelling():
+            task.cancel()
+    while tasks:
+        await asyncio.wait(tuple(tasks))
 
 
 async def _running_loop() -> AbstractEventLoop:
@@ -162,19 +222,16 @@ class _LoopAbove:
 
 
 @final
-@attrs.define(eq=False)
+@attrs.frozen(eq=False)
 class _OwnShare:
     """One use of a shared loop."""
 
     _shared: SharedLoop
     loop: AbstractEventLoop
     call: BlockingCall[Any] | None = None
-    _is_released: bool = attrs.field(default=False, init=False)
 
     def release(self) -> None:
-        if not self._is_released:
-            self._is_released = True
-            self._shared.release()
+        self._shared.release()
 
 
 def lease_loop(engine: Engine, shared: SharedLoop | None) -> LoopLease:
@@ -187,10 +244,8 @@ def lease_loop(engine: Engine, shared: SharedLoop | None) -> LoopLease:
     """
     call = engine.threads.state.call
     if shared is None:
-        if call is not None and call.can_host:
-            loop = call.mailbox.loop()
-            if loop is not None:
-                return _LoopAbove(loop, call)
+        if call and call.can_host and (loop := call.mailbox.loop()) is not None:
+            return _LoopAbove(loop, call)
         shared = SharedLoop(engine)
     shared.acquire()
     try:

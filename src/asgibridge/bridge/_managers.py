@@ -68,7 +68,7 @@ class ThreadManager(Generic[T, E]):
             finally:
                 del task  # it holds the exception, which holds this frame
         except BaseException:
-            self._release()
+            self._release(steps)
             raise
         if cancellation is not None:
             # Entered, but there will be no block.
@@ -98,7 +98,7 @@ class ThreadManager(Generic[T, E]):
         try:
             task, cancellation = await steps.run(self._exit, self._manager, *exc_info)
         finally:
-            self._release()
+            self._release(steps)
         try:
             if cancellation is not None:
                 raise cancellation from task.exception()
@@ -106,10 +106,9 @@ class ThreadManager(Generic[T, E]):
         finally:
             del task, cancellation
 
-    def _release(self) -> None:
-        steps, self._steps = self._steps, None
-        if steps is not None:
-            steps.release()
+    def _release(self, steps: Stepwise) -> None:
+        self._steps = None
+        steps.release()
 
 
 def _not_a_manager(thing: object) -> NotSyncError:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Protocol, final
+from typing import TYPE_CHECKING, Any, Final, Protocol, final
 
 import attrs
 
@@ -70,12 +70,12 @@ class Frame:
     current = None  # it waits for work, so nothing is in the way
 
     def __init__(self, inbox: Inbox, parent: Place | None) -> None:
-        self.executor = CurrentThreadExecutor(inbox)
+        self.executor: CurrentThreadExecutor = CurrentThreadExecutor(inbox)
         # Whether the wait goes on.
-        self.is_alive = True
-        self.parent = parent
-        self.post = self.executor.post
-        self.thread = self.executor.thread
+        self.is_alive: bool = True
+        self.parent: Place | None = parent
+        self.post: Final = self.executor.post
+        self.thread: int | None = self.executor.thread
         # The blocking call that this thread is in while it waits.
         self.call: BlockingCall[Any] | None = None
         # What runs the async code, if it has only one thread for all of it.

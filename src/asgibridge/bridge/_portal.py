@@ -1,16 +1,13 @@
 """A loop for programs that stay blocking."""
 
-import asyncio
 from asyncio import CancelledError
 from collections.abc import AsyncIterable, Awaitable, Callable
-from concurrent.futures import Future
+from concurrent import futures
 from contextlib import AbstractAsyncContextManager
-from contextvars import copy_context
 from types import TracebackType
 from typing import Generic, ParamSpec, Self, TypeVar, final
 
 from ..executors import CurrentThreadExecutor, name_of
-from ._awaitables import awaiting
 from ._callables import check_may_be_async
 from ._engine import Engine
 from ._iterate import DEFAULT_LOOK_AHEAD, check_look_ahead
@@ -37,9 +34,9 @@ class PortalTask(Generic[T]):
 
     __slots__ = ("_engine", "future")
 
-    def __init__(self, engine: Engine, future: "Future[T]") -> None:
+    def __init__(self, engine: Engine, future: futures.Future[T]) -> None:
         self._engine = engine
-        self.future = future
+        self.future: Future[T] = future
 
     def result(self, timeout: float | None = None) -> T:
         """Wait for the task; return or raise what it does.
@@ -57,9 +54,10 @@ class PortalTask(Generic[T]):
         if timeout is None and not future.done():
             inbox = self._engine.threads.state.inbox
             CurrentThreadExecutor(inbox).run_until_future(future)
-        if future.cancelled():
-            raise CancelledError
-        return future.result(timeout)
+        try:
+            return future.result(timeout)
+        except futures.CancelledError:  # another class than asyncio's
+            raise CancelledError from None
 
     def cancel(self) -> bool:
         """Ask for the task to be cancelled; False if it is done already.
@@ -156,16 +154,7 @@ class Portal:
             NotEnteredError: If nobody is inside the portal.
         """
         check_may_be_async(fn)
-        runner = self._shared.runner  # refuses, if the portal is not open
-        loop = self._shared.running_loop()
-        del runner
-        coro = awaiting(fn, args, kwargs, None)
-        try:
-            future = copy_context().run(asyncio.run_coroutine_threadsafe, coro, loop)
-        except BaseException:
-            coro.close()
-            raise
-        return PortalTask(self._engine, future)
+        return PortalTask(self._engine, self._shared.start(fn, args, kwargs))
 
     def wrap_async_context_manager(
         self, manager: AbstractAsyncContextManager[T, E], /

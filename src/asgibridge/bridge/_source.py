@@ -78,10 +78,8 @@ class Source(Generic[T]):
         self._take(lambda: generator.throw(exception))
 
     def close(self) -> None:
-        """Close the source, if it is begun and ours to close."""
-        iterator = self._iterator
-        if self.needs_closing:
-            cast("Any", iterator).close()
+        """Close the source, which `needs_closing`."""
+        cast("Any", self._iterator).close()
 
     def _next(self) -> T:
         if self._iterator is None:

@@ -20,11 +20,11 @@ class ThreadState:
     __slots__ = ("call", "ident", "inbox", "mailbox")
 
     def __init__(self) -> None:
-        self.ident = threading.get_ident()
+        self.ident: int = threading.get_ident()
         # The blocking call that this thread is in, the innermost one.
         self.call: BlockingCall[Any] | None = None
         # Where all waits of this thread, nested in one another, take work from.
-        self.inbox = Inbox()
+        self.inbox: Inbox = Inbox()
         # The mailbox of the loop that ran here last, which is mostly the next.
         self.mailbox: Mailbox | None = None
 
@@ -38,4 +38,4 @@ class ThreadLocals(threading.local):
     """Gives each thread its `ThreadState`."""
 
     def __init__(self) -> None:
-        self.state = ThreadState()
+        self.state: ThreadState = ThreadState()

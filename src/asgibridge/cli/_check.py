@@ -2,19 +2,19 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import click
 
 from ..adapters import (
     CheckReport,
     Profile,
-    as_json,
-    as_junit,
-    as_text,
     check_app,
+    report_as_json,
+    report_as_junit,
+    report_as_text,
 )
 from ..types import ASGIApp
 from ._errors import CommandError, one_line_errors
@@ -24,9 +24,9 @@ from ._loading import load_application
 __all__ = ("check",)
 
 _FORMS: Final[Mapping[str, Callable[[CheckReport], str]]] = {
-    "text": as_text,
-    "json": as_json,
-    "junit": as_junit,
+    "text": report_as_text,
+    "json": report_as_json,
+    "junit": report_as_junit,
 }
 _PROFILES: Final = tuple(profile.name.lower() for profile in Profile)
 
@@ -69,7 +69,7 @@ def check(
         if application_kind(loaded, name=application) == "wsgi":
             msg = f"{application!r} is a WSGI application; only ASGI can be checked"
             raise CommandError(msg)
-    report = asyncio.run(
+    report = _run(
         check_app(
             cast("ASGIApp", loaded),  # what `application_kind` found out
             target=application,
@@ -80,3 +80,7 @@ def check(
     )
     click.echo(_FORMS[form or "text"](report))
     sys.exit(0 if report.is_clean else 1)
+
+
+def _run(checking: Coroutine[Any, Any, CheckReport]) -> CheckReport:
+    return asyncio.run(checking)

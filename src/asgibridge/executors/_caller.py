@@ -54,8 +54,8 @@ class CurrentThreadExecutor:
 
     def __init__(self, inbox: Inbox | None = None) -> None:
         self.thread: Final = get_ident()
-        self.is_closed = False
-        self.inbox = Inbox() if inbox is None else inbox
+        self.is_closed: bool = False
+        self.inbox: Inbox = Inbox() if inbox is None else inbox
 
     def __repr__(self) -> str:
         state = "closed" if self.is_closed else "open"

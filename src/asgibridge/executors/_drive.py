@@ -127,6 +127,11 @@ class Drive:
         if self._knocked:
             self._run()  # another thread has something: poll for it
 
+    def take_first_turn(self) -> None:
+        """Run what is ready, which may be all there is."""
+        if not self._is_plain:
+            turn(self.loop, ROUNDS)
+
     def end(self) -> None:
         """Bring the loop back to the caller's thread, standing still."""
         mover, lease = self._mover, self._lease

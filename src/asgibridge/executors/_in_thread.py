@@ -1,8 +1,10 @@
 """A loop on the caller's own thread."""
 
+import sys
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Coroutine
 from contextvars import Context
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar, final
 
@@ -104,10 +106,12 @@ class InThreadLoopRunner:
                 self._retire(loop, caller)
         loop.driver = drive
         loop.note()
+        hooks = sys.get_asyncgen_hooks()
+        sys.set_asyncgen_hooks(*asyncgen_hooks(loop))
         try:
-            with asyncgen_hooks(loop):
-                return self._drive(loop, drive, call, caller)
+            return self._drive(loop, drive, call, caller)
         finally:
+            sys.set_asyncgen_hooks(*hooks)
             # The same frame that noted it: references are being counted.
             is_clean = loop.is_clean()
             loop.driver = None
@@ -121,18 +125,15 @@ class InThreadLoopRunner:
         call: LoopCall[T],
         caller: CurrentThreadExecutor,
     ) -> T:
-        def finish(_: object) -> None:
-            call.collect()
-            if drive.has_moved:
-                call.announce()
-            else:  # on this thread, which need not be told by way of its inbox
-                call.is_done = True
-                drive.ring()
-
         inbox = caller.inbox
         outer, inbox.driver = inbox.driver, drive
         try:
-            call.start(loop).add_done_callback(finish)
+            task = call.start(loop)
+            drive.take_first_turn()
+            if task.done():
+                call.finish_here()
+            else:
+                task.add_done_callback(partial(_finish, call, drive))
             return call.wait()
         finally:
             drive.end()
@@ -169,6 +170,15 @@ class InThreadLoopRunner:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _finish(call: LoopCall[Any], drive: Drive, _task: object) -> None:
+    if drive.has_moved:
+        call.collect()
+        call.announce()
+    else:  # on this thread, which need not be told by way of its inbox
+        call.finish_here()
+        drive.ring()
 
 
 @final

@@ -84,6 +84,11 @@ class LoopCall(Generic[T]):
             self._exception = exc.with_traceback(_below(exc))
             del exc
 
+    def finish_here(self) -> None:
+        """Take the outcome, on the caller's own thread."""
+        self.collect()
+        self.is_done = True
+
     def announce(self) -> None:
         """Tell the caller; nothing may follow on the loop's side."""
         self.is_done = True

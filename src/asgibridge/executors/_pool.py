@@ -265,10 +265,10 @@ class _PoolThread:
         self._pool = pool
         self._lock = threading.Lock()
         self._lock.acquire()
-        self.is_guard = False
+        self.is_guard: bool = False
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
         self._thread.start()
-        self.ident = self._thread.ident
+        self.ident: int | None = self._thread.ident
 
     def wake(self) -> None:
         """End the thread's rest; once for each time it was chosen."""

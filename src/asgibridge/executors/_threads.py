@@ -32,7 +32,7 @@ class ThreadLease:
         self.worker: WorkerThread | None = None
         # guarded by the cache's lock:
         self.backlog: deque[Runnable] | None = None
-        self.is_released = False
+        self.is_released: bool = False
 
     @property
     def thread(self) -> int | None:

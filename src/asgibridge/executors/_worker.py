@@ -47,16 +47,16 @@ class WorkerThread:
             owner: Asked when nothing came for a while; None keeps the thread.
             idle_timeout: That while, in seconds.
         """
-        self.name = name
+        self.name: str = name
         self.inbox: SimpleQueue[Runnable | None] = SimpleQueue()
         # What is being run; None between two pieces of work.
         self.current: Runnable | None = None
-        self.is_stopped = False
+        self.is_stopped: bool = False
         self._owner = owner
         self._idle_timeout = idle_timeout if owner is not None else None
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
         self._thread.start()
-        self.ident = self._thread.ident
+        self.ident: int | None = self._thread.ident
 
     @property
     def is_busy(self) -> bool:

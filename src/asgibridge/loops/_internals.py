@@ -9,8 +9,7 @@ import gc
 import sys
 from asyncio import AbstractEventLoop
 from collections import deque
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable
 from contextvars import Context, ContextVar
 from threading import get_ident
 from typing import Any, Final
@@ -21,8 +20,8 @@ __all__ = (
     "context_unchanged",
     "disown",
     "drop_cancelled_timers",
-    "fingerprint",
     "has_work",
+    "is_configured",
     "references",
     "running_loop_or_none",
     "set_running_loop",
@@ -31,6 +30,9 @@ __all__ = (
     "waiter_of",
     "watched",
 )
+
+AsyncgenHook = Callable[[AsyncGenerator[Any, Any]], None]
+AsyncgenHooks = tuple[AsyncgenHook, AsyncgenHook]
 
 # asyncio exports both for implementations of event loops; unlike
 # get_running_loop() the first does not raise where there is none.
@@ -107,41 +109,28 @@ def drop_cancelled_timers(loop: AbstractEventLoop) -> None:
         vars(loop)["_timer_cancelled_count"] = 0
 
 
-def fingerprint(loop: AbstractEventLoop) -> tuple[object, ...] | None:
-    """Describe everything about an idle loop that a call could have changed.
-
-    Two equal answers mean that nothing is scheduled, watched or configured
-    differently.  None means that this loop cannot tell.
-    """
+def has_work(loop: AbstractEventLoop) -> bool:
+    """Whether anything is ready or timed on a loop of the standard library."""
     private: Any = loop
-    try:
-        return (
-            len(vars(loop)),
-            len(private._ready),  # noqa: SLF001  # what this module is for
-            len(private._scheduled),  # noqa: SLF001
-            watched(loop),
-            len(private._signal_handlers),  # noqa: SLF001
-            private._asyncgens_shutdown_called,  # noqa: SLF001
-            private._debug,  # noqa: SLF001
-            private._default_executor,  # noqa: SLF001
-            private._exception_handler,  # noqa: SLF001
-            private._task_factory,  # noqa: SLF001
-            private.slow_callback_duration,
-        )
-    except (AttributeError, TypeError):
-        return None
+    return bool(private._ready or private._scheduled)  # noqa: SLF001  # see above
 
 
 def watched(loop: AbstractEventLoop) -> int:
     """Count the descriptors that a selector loop watches."""
     private: Any = loop
-    return len(private._selector.get_map())  # noqa: SLF001  # as above
+    return len(private._selector.get_map())  # noqa: SLF001  # see above
 
 
-def has_work(loop: AbstractEventLoop) -> bool:
-    """Whether anything is ready or timed on a loop of the standard library."""
+def is_configured(loop: AbstractEventLoop) -> bool:
+    """Whether anything was set on a loop that a new one does not have."""
     private: Any = loop
-    return bool(private._ready or private._scheduled)  # noqa: SLF001  # as above
+    return bool(
+        private._default_executor  # noqa: SLF001  # see above
+        or private._exception_handler  # noqa: SLF001
+        or private._task_factory  # noqa: SLF001
+        or private._signal_handlers  # noqa: SLF001
+        or private._asyncgens_shutdown_called  # noqa: SLF001
+    )
 
 
 def disown(loop: AbstractEventLoop) -> None:
@@ -154,19 +143,13 @@ def signals_of(loop: AbstractEventLoop) -> list[int]:
     return list(getattr(loop, "_signal_handlers", ()))
 
 
-@contextmanager
-def asyncgen_hooks(loop: AbstractEventLoop) -> Generator[None]:
-    """Let *loop* look after asynchronous generators of this thread for a while."""
+def asyncgen_hooks(loop: AbstractEventLoop) -> AsyncgenHooks:
+    """Return the hooks with which *loop* looks after asynchronous generators."""
     private: Any = loop
-    hooks = sys.get_asyncgen_hooks()
-    sys.set_asyncgen_hooks(
-        firstiter=private._asyncgen_firstiter_hook,  # noqa: SLF001  # as above
-        finalizer=private._asyncgen_finalizer_hook,  # noqa: SLF001  # as above
+    return (
+        private._asyncgen_firstiter_hook,  # noqa: SLF001  # see above
+        private._asyncgen_finalizer_hook,  # noqa: SLF001
     )
-    try:
-        yield
-    finally:
-        sys.set_asyncgen_hooks(*hooks)
 
 
 def turn(
@@ -174,7 +157,7 @@ def turn(
 ) -> None:
     """Run what is ready on a loop, as its own iteration would, without polling.
 
-    The loop must be idle, on no thread, and its `asyncgen_hooks` be set.
+    The loop must be idle, on no thread, and its `asyncgen_hooks` set.
     Nothing is polled or timed, so this is only for what leads to a quick end.
 
     Args:

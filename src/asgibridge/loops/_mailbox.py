@@ -40,11 +40,11 @@ class Mailbox:
 
     def __init__(self, loop: AbstractEventLoop) -> None:
         """Open a mailbox for *loop*, which runs on the current thread."""
-        self.loop = weakref.ref(loop)
+        self.loop: weakref.ref[AbstractEventLoop] = weakref.ref(loop)
         # Free for use by those who look after waiting calls of this loop.
         self.watch: object = None
         # Whether the loop is there for single calls.
-        self.is_brief = isinstance(loop, RecyclableLoop)
+        self.is_brief: bool = isinstance(loop, RecyclableLoop)
         self._letters: deque[Letter] = deque()
         self._armed = False
         self._waker: Waker

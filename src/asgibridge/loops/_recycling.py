@@ -13,8 +13,8 @@ from typing_extensions import override
 from ._internals import (
     disown,
     drop_cancelled_timers,
-    fingerprint,
     has_work,
+    is_configured,
     references,
     watched,
 )
@@ -80,48 +80,61 @@ class RecyclableLoop(asyncio.SelectorEventLoop):
     watched or configured, looks to the next call like a new one.
     """
 
-    _before: tuple[object, ...] | None = None
-    _own_descriptors = 0
+    # How the idle loop was before its first call; see _look.
+    _noted: tuple[int, int, int, int, bool, float] | None = None
     # Whoever runs this loop in turns with other code of the same thread.
     driver: "Driver | None" = None
 
     def note(self) -> None:
         """Remember how the idle loop was before its first call."""
-        if self._before is None:
+        if self._noted is None:
             # First the attributes, so that they count both times.
-            self._own_descriptors = watched(self)
             self.driver = self.driver
-            self._before = ()
-            self._before = self._look()
+            self._noted = (0, 0, 0, 0, False, 0.0)
+            self._noted = self._look()
 
     def is_clean(self) -> bool:
         """Whether the loop is as it was; asked from the frame that noted it."""
         if has_work(self):
             drop_cancelled_timers(self)
-        return self._before is not None and self._look() == self._before
-
-    def tolerate(self, function: Callable[[AbstractEventLoop], T]) -> T:
-        """Do something to the loop that is to stay from call to call."""
-        before, watched_before = self._look(), watched(self)
-        result = function(self)
-        after = self._look()
-        if self._before and before and after:
-            self._before = tuple(
-                noted + new - old
-                if isinstance(noted, int)
-                and isinstance(old, int)
-                and isinstance(new, int)
-                else noted
-                for noted, old, new in zip(self._before, before, after, strict=True)
-            )
-            self._own_descriptors += watched(self) - watched_before
-        return result
+        return (
+            not has_work(self)
+            and not is_configured(self)
+            and self._look() == self._noted
+        )
 
     def is_quiet(self) -> bool:
         """Whether nothing can happen on the loop before somebody calls it."""
         if has_work(self):
             drop_cancelled_timers(self)
-        return not has_work(self) and watched(self) == self._own_descriptors
+        noted = self._noted
+        return not has_work(self) and noted is not None and watched(self) == noted[1]
+
+    def tolerate(self, function: Callable[[AbstractEventLoop], T]) -> T:
+        """Do something to the loop that is to stay from call to call."""
+        before = self._look()
+        result = function(self)
+        after = self._look()
+        if (noted := self._noted) is not None:
+            self._noted = (
+                noted[0] + after[0] - before[0],
+                noted[1] + after[1] - before[1],
+                noted[2] + after[2] - before[2],
+                noted[3] + after[3] - before[3],
+                *noted[4:],
+            )
+        return result
+
+    def _look(self) -> tuple[int, int, int, int, bool, float]:
+        strong, weak = references(self)
+        return (
+            len(vars(self)),
+            watched(self),
+            strong,
+            weak,
+            self.get_debug(),
+            self.slow_callback_duration,
+        )
 
     @override
     def call_soon_threadsafe(
@@ -135,10 +148,6 @@ class RecyclableLoop(asyncio.SelectorEventLoop):
         if self.driver is not None:
             self.driver.knock()
         return handle
-
-    def _look(self) -> tuple[object, ...] | None:
-        state = fingerprint(self)
-        return None if state is None else (*state, *references(self))
 
 
 def _recycles() -> bool:

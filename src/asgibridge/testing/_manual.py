@@ -31,7 +31,7 @@ class ManualExecutor:
         task = asyncio.create_task(bridge.sync_to_async(load)(1))
         await executor.wait_pending_async()
         task.cancel()               # while the call is queued
-        executor.run_all()          # runs nothing: it was withdrawn
+        executor.run_all()          # finds a call that was withdrawn
 
     Thread-safe.  `close` cancels what is pending.
     """

@@ -11,10 +11,10 @@ import pytest
 from asgibridge.adapters import (
     CheckReport,
     Profile,
-    as_json,
-    as_junit,
-    as_text,
     check_app,
+    report_as_json,
+    report_as_junit,
+    report_as_text,
 )
 from asgibridge.types import ASGIApp
 
@@ -208,7 +208,7 @@ def test_waiting_for_ever_is_found(protocol: str, rule: str) -> None:
     assert {violation.rule.name for violation in report.violations} == {rule}
     cut = [outcome for outcome in report.outcomes if outcome.is_cut]
     assert {outcome.name.partition("-")[0] for outcome in cut} == {protocol}
-    assert "ended because it took too long" in as_text(report)
+    assert "ended because it took too long" in report_as_text(report)
 
 
 def test_slow_response_is_no_violation() -> None:
@@ -333,14 +333,14 @@ def _broken() -> CheckReport:
 
 def test_text_names_everything() -> None:
     """Each conversation has a line; violations have what is needed to mend them."""
-    text = as_text(_broken())
+    text = report_as_text(_broken())
     assert "FAIL http-get: a request without body" in text
     assert "ok   lifespan: startup before" in text
     assert "    http.missing_end: application fault" in text
     assert "      see:      https://github.com/django/asgiref/blob/" in text
     assert "(raised ClientGoneError: the client is gone)" in text
     assert text.endswith("violations in 18 conversations")
-    assert as_text(check(application())).endswith(
+    assert report_as_text(check(application())).endswith(
         "application: no violations in 18 conversations"
     )
 
@@ -348,7 +348,7 @@ def test_text_names_everything() -> None:
 def test_json_has_everything() -> None:
     """The JSON is the report."""
     report = _broken()
-    document = json.loads(as_json(report))
+    document = json.loads(report_as_json(report))
     assert document == report.as_dict()
     assert (document["target"], document["ok"]) == ("my:app", False)
     assert document["violations"] == len(report.violations)
@@ -358,7 +358,7 @@ def test_json_has_everything() -> None:
 def test_junit_is_what_ci_systems_read() -> None:
     """A test case per conversation, a failure per conversation with violations."""
     report = _broken()
-    suite = ET.fromstring(as_junit(report))  # noqa: S314 - made here
+    suite = ET.fromstring(report_as_junit(report))  # noqa: S314 - made here
     cases = suite.findall("testcase")
     assert [case.get("name") for case in cases] == [x.name for x in report.outcomes]
     failed = [case for case in cases if case.find("failure") is not None]
@@ -383,7 +383,7 @@ def test_known_deviations_are_noted_and_not_counted() -> None:
         "resp.headers.lowercase"
     ]
     note = "    note: resp.headers.lowercase is broken by the framework itself"
-    assert note in as_text(report)
+    assert note in report_as_text(report)
     assert report.as_dict()["conversations"][1]["excused"]
     assert not check(app, profile=Profile.STRICT).is_clean
     assert not check(application(http=says(*_CAPITALS))).is_clean

@@ -15,10 +15,10 @@ import pytest
 APPS: Final = Path(__file__).parent / "apps"
 PROGRAM: Final = """
 import asyncio, importlib, sys
-from asgibridge.adapters import as_json, check_app
+from asgibridge.adapters import report_as_json, check_app
 app = importlib.import_module(sys.argv[1]).app
 report = asyncio.run(check_app(app, path=sys.argv[2], target=sys.argv[1]))
-print(as_json(report))
+print(report_as_json(report))
 """
 
 

@@ -258,6 +258,13 @@ WRONG: Final[dict[str, tuple[Event, tuple[Step, ...], list[str]]]] = {
     "no response": (http(), (REQUEST, RETURN), ["http.no_response"]),
     "no body": (http(), (START, RETURN), ["http.missing_end"]),
     "no end": (http(), (START, MORE, RETURN), ["http.missing_end"]),
+    "only debug": (http(*ALL_EXTENSIONS), (DEBUG, RETURN), ["http.no_response"]),
+    "no body, announced": (
+        http(*ALL_EXTENSIONS),
+        (TRAILING, RETURN),
+        ["http.missing_end"],
+    ),
+    "no answer, nothing read": (websocket(), (RETURN,), ["ws.unanswered"]),
     "no end, announced": (
         http(*ALL_EXTENSIONS),
         (TRAILING, MORE, RETURN),
@@ -664,6 +671,16 @@ STRICT: Final[dict[str, tuple[Event, tuple[Step, ...], list[str]]]] = {
     "close before connect": (
         websocket(),
         (CLOSE, RETURN),
+        ["ws.reply_before_connect"],
+    ),
+    "accept before connect": (
+        websocket(),
+        (ACCEPT, CONNECT, CLOSE, RETURN),
+        ["ws.reply_before_connect"],
+    ),
+    "denial before connect": (
+        websocket("websocket.http.response"),
+        (DENY, RAISE),
         ["ws.reply_before_connect"],
     ),
     "close twice": (

@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from asgibridge.adapters import diagrams
+from asgibridge.adapters import protocol_diagrams
 from asgibridge.adapters._validation._machines import (
     HTTP_RECEIVE,
     HTTP_SEND,
@@ -16,10 +16,10 @@ from asgibridge.adapters._validation._machines import (
 PAGE: Final = Path(__file__).parents[3] / "docs" / "validator.md"
 
 
-@pytest.mark.parametrize("name", sorted(diagrams()))
+@pytest.mark.parametrize("name", sorted(protocol_diagrams()))
 def test_diagram_is_in_the_documentation(name: str) -> None:
-    """If this fails, copy what `asgibridge.adapters.diagrams()` returns."""
-    block = f"```mermaid\n{diagrams()[name]}```"
+    """If this fails, copy what `asgibridge.adapters.protocol_diagrams()` returns."""
+    block = f"```mermaid\n{protocol_diagrams()[name]}```"
     assert block in PAGE.read_text()
 
 
@@ -31,9 +31,9 @@ def test_every_row_has_an_arrow() -> None:
         ("websocket", WEBSOCKET),
         ("lifespan", LIFESPAN),
     ):
-        text = diagrams()[name]
+        text = protocol_diagrams()[name]
         assert text.startswith(f"stateDiagram-v2\n    [*] --> {machine.start}\n")
         arrows = len(machine.rows) + len(machine.ends) + 1
         assert text.count(" --> ") == arrows
-    assert "(up to PRACTICE)" in diagrams()["http-receive"]
-    assert "NEW --> UNSUPPORTED : raise\n" in diagrams()["lifespan"]
+    assert "(up to PRACTICE)" in protocol_diagrams()["http-receive"]
+    assert "NEW --> UNSUPPORTED : raise\n" in protocol_diagrams()["lifespan"]

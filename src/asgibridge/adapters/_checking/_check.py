@@ -1,7 +1,6 @@
 """Driving an application through conversations, with the validator on."""
 
 import asyncio
-import contextlib
 import time
 from typing import Any, Final, final
 
@@ -115,19 +114,6 @@ async def _play(
     return await run.finish(run.start(scope))
 
 
-async def _started(
-    peer: LifespanPeer, task: asyncio.Task[None], seconds: float
-) -> None:
-    """Wait until the application has answered startup, or will not."""
-    waiting = asyncio.create_task(peer.started.wait())
-    await asyncio.wait(
-        {waiting, task}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
-    )
-    waiting.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await waiting
-
-
 async def check_app(
     app: ASGIApp,
     *,
@@ -159,11 +145,13 @@ async def check_app(
     peer = LifespanPeer()
     run = _Run(subject, *_LIFESPAN, "lifespan", peer)
     task = run.start(lifespan_scope(state))
-    await _started(peer, task, timeout)
+    await asyncio.wait(
+        {task, peer.answered}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED
+    )
     outcomes: list[CheckOutcome] = []
     if not peer.has_failed:
         # Without a lifespan there is no state, and servers leave the key out.
-        shared = state if peer.started.is_set() else None
+        shared = state if peer.answered.done() else None
         for script in scripts(path):
             outcomes.append(await _play(subject, script, shared))  # noqa: PERF401 - one after the other
     peer.stop()

@@ -54,6 +54,10 @@ def _flag(event: object, key: str) -> bool:
     return _content(event).get(key) is True
 
 
+def _new_future() -> asyncio.Future[None]:
+    return asyncio.get_running_loop().create_future()
+
+
 async def _never() -> Event:
     # Some servers do not answer; who waits for them is cancelled at the end.
     future: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
@@ -185,10 +189,15 @@ class SocketPeer:
 @final
 @attrs.define(eq=False)
 class LifespanPeer:
-    """One lifespan; `stop()` asks for its end."""
+    """One lifespan; `stop()` asks for its end.
+
+    It is made in the running loop.  `answered` is done once the application
+    has answered startup, well or not.
+    """
 
     _step: int = attrs.field(default=0, init=False)
-    started: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+    answered: asyncio.Future[None] = attrs.field(factory=_new_future, init=False)
+    _started: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     has_failed: bool = attrs.field(default=False, init=False)
     _stopping: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _stopped: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
@@ -198,7 +207,7 @@ class LifespanPeer:
         self._step += 1
         if self._step == 1:
             return {"type": "lifespan.startup"}
-        await self.started.wait()
+        await self._started.wait()
         await self._stopping.wait()
         if self.has_failed or self._stopped.is_set():
             return await _never()
@@ -211,7 +220,9 @@ class LifespanPeer:
         if kind == "lifespan.startup.failed":
             self.has_failed = True
         if kind in ("lifespan.startup.complete", "lifespan.startup.failed"):
-            self.started.set()
+            self._started.set()
+            if not self.answered.done():
+                self.answered.set_result(None)
         elif kind in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
             self._stopped.set()
 
@@ -221,7 +232,7 @@ class LifespanPeer:
 
     def unanswered(self) -> str | None:
         """Return the rule that startup and shutdown are to be answered."""
-        if not self.started.is_set():
+        if not self._started.is_set():
             return "lifespan.unanswered"
         over = self.has_failed or self._stopped.is_set() or not self._stopping.is_set()
         return None if over else "lifespan.unanswered"

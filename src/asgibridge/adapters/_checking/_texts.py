@@ -7,10 +7,10 @@ from xml.etree import ElementTree as ET
 from .._validation import Violation
 from ._report import CheckOutcome, CheckReport
 
-__all__ = ("as_json", "as_junit", "as_text")
+__all__ = ("report_as_json", "report_as_junit", "report_as_text")
 
 
-def as_json(report: CheckReport) -> str:
+def report_as_json(report: CheckReport) -> str:
     """Return *report* as a JSON document."""
     return json.dumps(report.as_dict(), indent=2)
 
@@ -44,7 +44,7 @@ def _outcome(outcome: CheckOutcome) -> Iterator[str]:
     yield from _excuse(outcome)
 
 
-def as_text(report: CheckReport) -> str:
+def report_as_text(report: CheckReport) -> str:
     """Return *report* for people."""
     lines = [line for outcome in report.outcomes for line in _outcome(outcome)]
     count, total = len(report.violations), len(report.outcomes)
@@ -52,7 +52,7 @@ def as_text(report: CheckReport) -> str:
     return "\n".join([*lines, "", f"{report.target}: {found} in {total} conversations"])
 
 
-def as_junit(report: CheckReport) -> str:
+def report_as_junit(report: CheckReport) -> str:
     """Return *report* as the XML that CI systems read: a test per conversation."""
     failed = sum(bool(outcome.violations) for outcome in report.outcomes)
     suite = ET.Element(

@@ -5,7 +5,7 @@ received and answer with violations.  `ASGIValidator` is the shell around them.
 """
 
 from ._conversation import Conversation as Conversation
-from ._diagrams import diagrams as diagrams
+from ._diagrams import protocol_diagrams as protocol_diagrams
 from ._opening import open_conversation as open_conversation
 from ._profiles import Profile as Profile
 from ._rules import RULES as RULES, Rule as Rule
@@ -20,6 +20,6 @@ __all__ = (
     "Rule",
     "Side",
     "Violation",
-    "diagrams",
     "open_conversation",
+    "protocol_diagrams",
 )

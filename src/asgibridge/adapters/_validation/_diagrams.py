@@ -7,7 +7,7 @@ from ._machines import HTTP_RECEIVE, HTTP_SEND, LIFESPAN, WEBSOCKET, Machine, Ro
 from ._profiles import Profile
 from ._shapes import EVENTS
 
-__all__ = ("diagrams",)
+__all__ = ("protocol_diagrams",)
 
 _MACHINES: Final[Mapping[str, Machine]] = {
     "http-send": HTTP_SEND,
@@ -33,6 +33,6 @@ def _diagram(machine: Machine) -> str:
     return "\n".join(lines) + "\n"
 
 
-def diagrams() -> dict[str, str]:
+def protocol_diagrams() -> dict[str, str]:
     """Return the state diagrams of all protocols as Mermaid text, by name."""
     return {name: _diagram(machine) for name, machine in _MACHINES.items()}

@@ -7,6 +7,8 @@
   const ROW = 23, BAR = 18, WAIT_ROW = 15, WAIT_BAR = 11, LANE_TOP = 11, LANE_END = 9, MIN_SPAN = 2e-6;
   // Calls with less than this between them belong to one activity, in seconds.
   const GAP = 0.15;
+  // More bars than this are no longer told apart, and get no arrows.
+  const CROWD = 2000;
 
   const calls = new Map();
   let lanes = new Map();     // key -> lane, in order of appearance
@@ -24,6 +26,7 @@
 
   function take(list) {
     for (const call of list) calls.set(call.number, call);
+    for (const call of calls.values()) call.waitItem = call.runItem = null;
     lanes = new Map();
     now = 0;
     for (const call of sorted()) {
@@ -110,11 +113,17 @@
     const span = Math.max(end - start, MIN_SPAN);
     const middle = (start + end) / 2;
     view = [middle - span / 2, middle + span / 2];
-    draw();
+    redraw();
+  }
+
+  // Wheels and fingers move more often than the screen shows.
+  let frame = 0;
+  function redraw() {
+    frame ||= requestAnimationFrame(() => { frame = 0; draw(); });
   }
 
   function fit() {
-    if (!calls.size) return draw();
+    if (!calls.size) return redraw();
     let start = Infinity, end = -Infinity;
     for (const call of calls.values()) { start = Math.min(start, call.queued); end = Math.max(end, call.end); }
     show(start, end);
@@ -202,8 +211,12 @@
       y += height;
     });
     const grid = found.map((time) => svg("line", { class: "gridline", x1: x(time), x2: x(time), y1: 0, y2: y }));
-    for (const lane of lanes.values()) bars.push(...drawLane(lane));
-    for (const call of calls.values()) arrows.push(...drawArrows(call));
+    // Where there is too much to see every call, the larger ones are shown.
+    let count = 0;
+    for (const lane of lanes.values()) for (const item of lane.items) if (inView(item)) count += 1;
+    const grain = count > CROWD ? 3 : 0.5;
+    for (const lane of lanes.values()) for (const bar of drawLane(lane, grain)) bars.push(bar);
+    if (bars.length <= CROWD) for (const call of calls.values()) arrows.push(...drawArrows(call));
     canvas.setAttribute("height", y);
     canvas.replaceChildren(
       svg("g", {}, ...bands), svg("g", {}, ...grid), svg("g", { class: "arrows" }, ...arrows),
@@ -238,16 +251,18 @@
     lane.y + LANE_TOP + (wait ? lane.runs * ROW + row * WAIT_ROW : row * ROW);
   const heightOf = (item) => (item.wait ? WAIT_BAR : BAR);
 
-  function drawLane(lane) {
+  function drawLane(lane, grain) {
     const drawn = [], edges = new Map();
     for (const item of lane.items) {
+      item.drawn = false;
       if (!inView(item)) continue;
       const left = Math.max(x(item.start), gutter() - 40), right = Math.min(x(item.end), width + 40);
       const size = Math.max(right - left, 2.5);
       // Of bars that fall on the same pixels one is drawn.
       const row = `${item.wait} ${item.row}`;
-      if (left + size <= (edges.get(row) ?? -1) + 0.5) continue;
+      if (left + size <= (edges.get(row) ?? -9) + grain) continue;
       edges.set(row, left + size);
+      item.drawn = true;
       drawn.push(drawBar(item, left, size));
     }
     return drawn;
@@ -273,7 +288,7 @@
 
   function drawArrows(call) {
     const { waitItem, runItem } = call;
-    if (!waitItem || !runItem || !inView(waitItem) || !inView(runItem)) return [];
+    if (!waitItem?.drawn || !runItem?.drawn) return [];
     return [
       ...arrow(call, x(call.queued), waitItem, x(call.started), runItem, "there"),
       ...(call.finished === null ? [] : arrow(call, x(call.finished), runItem, x(call.finished), waitItem, "back")),
@@ -415,7 +430,7 @@
     classes.toggle("dark", !isDark);
     classes.toggle("light", isDark);
   };
-  new ResizeObserver(draw).observe(chart);
+  new ResizeObserver(redraw).observe(chart);
 
   // -- live --
 
@@ -476,7 +491,7 @@
       if (changed) {
         take(news.calls);
         const last = activities().pop();
-        if (follow && last) show(...last); else draw();
+        if (follow && last) show(...last); else redraw();
       }
     } catch { /* the server is away: ask again */ }
     setTimeout(poll, document.hidden ? 2000 : 250, position);

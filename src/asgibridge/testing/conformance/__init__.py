@@ -17,6 +17,10 @@ Needs pytest: ``pip install 'asgibridge[testing]'``.
 
 from ._executors import ExecutorConformance as ExecutorConformance
 from ._leases import LeaseConformance as LeaseConformance
+from ._messages import (
+    SinkConformance as SinkConformance,
+    SourceConformance as SourceConformance,
+)
 from ._posts import PostConformance as PostConformance
 from ._runners import RunnerConformance as RunnerConformance
 
@@ -25,4 +29,6 @@ __all__ = (
     "LeaseConformance",
     "PostConformance",
     "RunnerConformance",
+    "SinkConformance",
+    "SourceConformance",
 )

@@ -26,7 +26,7 @@ SAFETY_NET: Final = 10.0
 
 def fixture_missing(suite: type[object], name: str) -> NoReturn:
     """Fail with what the subclass of a suite has to provide."""
-    msg = f"{suite.__name__} needs a pytest fixture method {name!r}: see its docstring"
+    msg = f"{suite.__name__} needs a method or fixture {name!r}: see its docstring"
     raise pytest.UsageError(msg)
 
 

@@ -1,0 +1,198 @@
+"""Moments between two steps that the whole adapter meets only by chance."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextvars import copy_context
+from io import BytesIO
+from typing import Any
+from wsgiref.types import StartResponse
+
+import pytest
+
+from asgibridge.adapters import WsgiLimits, WsgiToAsgi
+from asgibridge.adapters._asgi_call import AsgiCall
+from asgibridge.adapters._inbox import Inbox
+from asgibridge.adapters._line import Line
+from asgibridge.adapters._traffic import Traffic
+from asgibridge.bridge import Bridge
+from asgibridge.loops import Mailbox
+
+from .conftest import DISCONNECT, Server, request_body
+
+Make = Callable[..., Server]
+TEXT = [("Content-Type", "text/plain")]
+
+
+def test_a_reader_that_is_quicker_than_the_receiver_is_seen(server: Make) -> None:
+    """The thread read everything just before the receiver waits for room."""
+
+    class QuickReader:
+        """A loop on which the thread reads while a future is made."""
+
+        def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+            self.create_task = loop.create_task
+            self.create_future = self.read
+            self.loop = loop
+            self.data = b""
+            self.inbox: Inbox
+
+        def read(self) -> Any:
+            self.data += self.inbox.pull()
+            return self.loop.create_future()
+
+    async def main() -> bytes:
+        loop = asyncio.get_running_loop()
+        asked = server(b"12345", b"6")
+        quick: Any = QuickReader(loop)
+        limits = WsgiLimits(read_ahead_bytes=5)
+        inbox = Inbox(Line(quick, Mailbox(loop)), asked.receive, limits)
+        quick.inbox = inbox
+        inbox.watch()
+        inbox.watch()
+        await asked.until(lambda: asked.asked == 3)
+        data: bytes = quick.data + inbox.pull()
+        await inbox.close()
+        return data
+
+    assert asyncio.run(main()) == b"123456"
+
+
+def test_events_of_other_kinds_are_passed_over(bridge: Bridge, server: Make) -> None:
+    """ASGI lets others add their own."""
+
+    def app(environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
+        data = environ["wsgi.input"].read()
+        start_response("200 OK", TEXT)
+        return [data]
+
+    asked = server(incoming=[{"type": "http.other"}, *request_body(b"x", b"y")])
+    asyncio.run(asked.run(WsgiToAsgi(app, bridge=bridge)))
+    assert asked.body == b"xy"
+
+
+def test_a_watch_for_a_client_that_is_gone_is_not_begun(server: Make) -> None:
+    """It would wait for what was received already."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        asked = server(incoming=[DISCONNECT])
+        line = Line(loop, Mailbox(loop))
+        inbox = Inbox(line, asked.receive, WsgiLimits())
+        line.hang_up()
+        inbox.watch()
+        assert not inbox.is_receiving
+        await inbox.close()
+        assert asked.asked == 0
+
+    asyncio.run(main())
+
+
+def test_a_drain_that_has_ended_is_not_told(server: Make) -> None:
+    """The last request ended just after the drain gave up."""
+
+    async def main() -> None:
+        traffic = Traffic(Mailbox(asyncio.get_running_loop()))
+        assert await traffic.drain(0)
+        traffic.deliver()
+        traffic.begin("work")  # type: ignore[arg-type] # only counted
+        draining = asyncio.ensure_future(traffic.drain(10))
+        await asyncio.sleep(0)
+        traffic.end("work")  # type: ignore[arg-type] # only counted
+        traffic.deliver()
+        traffic.deliver()
+        assert await draining
+        assert len(traffic) == 0
+
+    asyncio.run(main())
+
+
+def test_a_cancellation_after_a_failed_send_ends_the_wait(
+    bridge: Bridge, server: Make
+) -> None:
+    """The task no longer waits for the application, which ends on its own."""
+    closed, go_on = threading.Event(), threading.Event()
+
+    class Result:
+        def __iter__(self) -> "Result":
+            return self
+
+        def __next__(self) -> bytes:
+            return bytes(100)
+
+        def close(self) -> None:
+            failed.set()
+            assert go_on.wait(timeout=10)
+            closed.set()
+
+    failed = threading.Event()
+
+    def app(environ: dict[str, Any], start_response: StartResponse) -> Result:
+        start_response("200 OK", TEXT)
+        return Result()
+
+    async def fail(event: dict[str, Any]) -> None:
+        raise OSError
+
+    async def main() -> None:
+        asked = server()
+        asked.on_send = fail
+        task = asyncio.ensure_future(asked.run(WsgiToAsgi(app, bridge=bridge)))
+        assert await asyncio.to_thread(failed.wait, 10)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        go_on.set()
+        assert await asyncio.to_thread(closed.wait, 10)
+
+    asyncio.run(main())
+
+
+def test_threads_end_with_the_last_of_several_lifespans(
+    bridge: Bridge, server: Make
+) -> None:
+    """One loop's shutdown leaves the others their threads."""
+
+    def app(environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
+        start_response("200 OK", TEXT)
+        return [b"x"]
+
+    async def main() -> None:
+        adapter = WsgiToAsgi(app, bridge=bridge)
+        pool = adapter._pool
+        lives = [server(incoming=[], type="lifespan") for _ in range(2)]
+        tasks = [asyncio.ensure_future(life.run(adapter)) for life in lives]
+        await lives[1].until(lambda: lives[1].asked)
+        lives[0].feed({"type": "lifespan.shutdown"})
+        await tasks[0]
+        assert adapter._pool is pool
+        lives[1].feed({"type": "lifespan.shutdown"})
+        await tasks[1]
+        assert adapter._pool is not pool
+
+    asyncio.run(main())
+
+
+def asgi_call(mailbox: Mailbox, app: Any) -> AsgiCall:
+    scope: dict[str, Any] = {"type": "http", "method": "GET", "path": "/"}
+    return AsgiCall(app, scope, copy_context(), mailbox, set(), BytesIO(), 0, 100, None)
+
+
+def test_a_task_that_becomes_ready_while_it_announces_its_sleep_does_not_sleep() -> (
+    None
+):
+    """The thread took what was sent between the two looks."""
+
+    async def main() -> None:
+        call = asgi_call(Mailbox(asyncio.get_running_loop()), None)
+        looks = iter([False, True, True])
+        await call._wait(lambda: next(looks))
+        (future,) = call._waiting
+        assert not future.done()
+        call._wake_task()
+        assert future.done()
+        call._waiting.append(future)
+        call._wake_task()  # once is enough
+        assert call._waiting == []
+
+    asyncio.run(main())

@@ -1,0 +1,229 @@
+"""Waits that could never end: run on the thread that waits, or diagnosed."""
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from threading import get_ident
+from typing import Any
+
+import pytest
+
+from asgibridge import Bridge
+from asgibridge.bridge import _waiting, _watch
+from asgibridge.executors import WorkerPool
+from tests.staging import Gate, run, settled
+
+
+@pytest.fixture(autouse=True)
+def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look more often than in real life."""
+    monkeypatch.setattr(_watch, "LOOK_SECONDS", 0.001)
+
+
+def chain(bridge: Bridge, **options: Any) -> Any:  # noqa: ANN401  # any wrapper
+    """Return a call that waits for a coroutine that waits for such a call."""
+    inner = bridge.sync_to_async(get_ident, **options)
+
+    async def middle() -> int:
+        return await inner()
+
+    back = bridge.async_to_sync(middle)
+
+    def outer() -> tuple[int, int]:
+        return get_ident(), back()
+
+    return bridge.sync_to_async(outer, **options)
+
+
+def test_a_pool_nested_in_itself(bridge: Bridge) -> None:
+    """The only worker waits for a call of the same pool: it runs that itself."""
+    with WorkerPool(max_workers=1) as workers, Bridge(workers=workers) as other:
+        thread, inner = run(chain(other, thread_sensitive=False))
+        assert thread == inner
+    with ThreadPoolExecutor(1) as executor:
+        thread, inner = run(chain(bridge, thread_sensitive=False, executor=executor))
+        assert thread == inner
+
+
+def test_what_another_task_needs(bridge: Bridge) -> None:
+    """The shared thread waits for a coroutine, which waits for a task's call."""
+    sensitive = bridge.sync_to_async(get_ident)
+
+    async def main() -> None:
+        asked = asyncio.Event()
+
+        async def other_task() -> int:
+            await asked.wait()
+            return await sensitive()
+
+        # Made outside: so it does not know of the thread that waits.
+        other = asyncio.create_task(other_task())
+
+        async def waits() -> int:
+            asked.set()
+            return (await asyncio.gather(other))[0]
+
+        back = bridge.async_to_sync(waits)
+        outer = bridge.sync_to_async(lambda: (get_ident(), back()))
+        thread, inner = await outer()
+        assert thread == inner
+
+    run(main)
+
+
+def test_a_chain_of_tasks(bridge: Bridge) -> None:
+    """Through tasks, gathers, and a call that waits for its own coroutine."""
+    sensitive = bridge.sync_to_async(get_ident)
+
+    async def main() -> None:
+        asked = asyncio.Event()
+
+        async def last() -> int:
+            await asked.wait()
+            return await sensitive()
+
+        async def next_to_last() -> int:
+            return await asyncio.create_task(last())
+
+        other = asyncio.create_task(next_to_last())
+
+        async def anywhere() -> int:
+            back = bridge.async_to_sync(waits)
+            return await bridge.sync_to_async(back, thread_sensitive=False)()
+
+        async def waits() -> int:
+            asked.set()
+            return await other
+
+        back = bridge.async_to_sync(anywhere)
+        thread, inner = await bridge.sync_to_async(lambda: (get_ident(), back()))()
+        assert thread == inner
+
+    run(main)
+
+
+def test_calls_that_will_run_are_left_alone(bridge: Bridge) -> None:
+    """A thread that is merely busy is waited for, however often one looks."""
+    gate = Gate()
+    looks = threading.Semaphore(0)
+
+    async def main() -> None:
+        first = asyncio.create_task(bridge.sync_to_async(gate)())
+        await gate.entered_async()
+        second = asyncio.create_task(bridge.sync_to_async(get_ident)())
+        await settled()
+        state = bridge._engine.threads.state
+        assert state.mailbox is not None
+        watch: Any = state.mailbox.watch
+        for _ in range(3):
+            watch._look()
+            looks.release()
+        assert not second.done()
+        gate.open()
+        assert await first == "out"
+        assert await second == gate.thread
+
+    run(main)
+
+
+def test_a_coroutine_that_may_go_on_is_left_alone(bridge: Bridge) -> None:
+    """Something else can end its wait: the call stays where it is queued."""
+
+    async def main() -> None:
+        inside, release = asyncio.Event(), asyncio.Event()
+
+        async def waits() -> int:
+            inside.set()
+            await release.wait()
+            return get_ident()
+
+        def holder() -> int:
+            bridge.async_to_sync(waits)()
+            return get_ident()
+
+        first = asyncio.create_task(bridge.sync_to_async(holder)())
+        await inside.wait()
+        second = asyncio.create_task(bridge.sync_to_async(get_ident)())
+        await settled()
+        state = bridge._engine.threads.state
+        assert state.mailbox is not None
+        watch: Any = state.mailbox.watch
+        for _ in range(3):
+            watch._look()
+        await settled()
+        assert not second.done()
+        release.set()
+        assert await first == await second
+
+    run(main)
+
+
+def test_the_watch_ends_with_the_last_wait(bridge: Bridge) -> None:
+    """While nothing waits there is no timer; the next call begins a new one."""
+    gate = Gate()
+
+    async def main() -> None:
+        task = asyncio.create_task(bridge.sync_to_async(gate)())
+        await gate.entered_async()
+        mailbox = bridge._engine.mailboxes.of(asyncio.get_running_loop())
+        watch: Any = mailbox.watch
+        assert watch is not None
+        gate.open()
+        await task
+        watch._look()
+        assert mailbox.watch is None
+        await bridge.sync_to_async(int)()
+        assert mailbox.watch is not watch
+
+    run(main)
+
+
+def test_calls_of_another_bridge_are_its_own_affair(bridge: Bridge) -> None:
+    """Each bridge looks after its own."""
+    gate = Gate()
+    with Bridge() as other:
+
+        async def main() -> None:
+            first = asyncio.create_task(bridge.sync_to_async(gate)())
+            await gate.entered_async()
+            task = asyncio.create_task(other.sync_to_async(gate)())
+            await settled()
+            mailbox = bridge._engine.mailboxes.of(asyncio.get_running_loop())
+            watch: Any = mailbox.watch
+            watch._look()
+            assert {str(call) for call in watch._seen} <= {repr(gate)}
+            gate.open()
+            await asyncio.gather(first, task)
+
+        run(main)
+
+
+def test_a_frame_that_has_just_ended(bridge: Bridge) -> None:
+    """Lending to it does nothing: whoever it waited for has gone on."""
+
+    async def main() -> Any:  # noqa: ANN401  # a place
+        return bridge._engine.affinity.get()
+
+    frame = bridge.async_to_sync(main)()
+    assert not frame.is_alive
+    call: Any = object()
+    frame.lend(call)
+    assert frame.executor.is_closed
+
+
+def test_cycles_of_waits_are_no_endless_search() -> None:
+    """Two that wait for one another wait for nothing else."""
+
+    class Future:
+        """Something that waits for its children."""
+
+        def __init__(self) -> None:
+            self._children: list[object] = []
+
+    first, second = Future(), Future()
+    first._children.append(second)
+    second._children.append(first)
+    call: Any = object()
+    assert not _waiting._waits_for(first, call, set())
+    second._children.append(call)
+    assert _waiting._waits_for(first, call, set())
