@@ -1,6 +1,6 @@
 """Blocking calls that do not work in a copy of the caller's context."""
 
-from asyncio import AbstractEventLoop, CancelledError
+from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, TypeVar, final
@@ -119,7 +119,7 @@ class SharingCall(BlockingCall[T]):
         elif hosted is None or not hosted.claim():
             return  # the function was interrupted while it asked
         elif self.is_cancelled:
-            hosted.refuse(CancelledError(*self._cancel_args))
+            hosted.refuse(self.cancellation())
         else:
             self.inner_cancel = hosted.adopt(self._loop).cancel
 
