@@ -229,6 +229,15 @@ def test_a_loop_that_noted_nothing_is_not_clean(loop: RecyclableLoop) -> None:
     assert not loop.is_clean()
 
 
+def test_loops_that_cannot_tell_are_not_clean(loop: RecyclableLoop) -> None:
+    """Where asyncio's state has other names no loop counts as clean."""
+    loop.is_known = False
+    assert not is_clean_after(loop, run_a_call)
+    assert not loop.is_quiet()
+    assert not loop.can_be_turned()
+    assert loop.tolerate(lambda _: "done") == "done"
+
+
 def test_what_is_tolerated_stays(loop: RecyclableLoop) -> None:
     """Something done to the loop on purpose does not make it unclean."""
     kept: list[object] = []
