@@ -154,6 +154,25 @@ def test_cancelled_timers_are_dropped() -> None:
         loop.close()
 
 
+def test_loops_of_others_are_not_known() -> None:
+    """What keeps its state elsewhere is not looked into."""
+    uvloop = pytest.importorskip("uvloop")
+    loop = uvloop.new_event_loop()
+    try:
+        assert not _internals.is_known(loop)
+    finally:
+        loop.close()
+
+
+def test_loops_of_the_standard_library_are_known() -> None:
+    """Every part that is used is there, in every version that is tested."""
+    loop = RecyclableLoop()
+    try:
+        assert _internals.is_known(loop)
+    finally:
+        loop.close()
+
+
 def test_turning_runs_what_is_ready() -> None:
     """A limited number of rounds, in order; cancelled handles are passed over."""
     loop = RecyclableLoop()
@@ -174,22 +193,3 @@ def test_turning_runs_what_is_ready() -> None:
     assert seen == ["first", "again", "again", "again"]
     assert not loop.is_running()
     loop.close()
-
-
-def test_loops_of_others_are_not_known() -> None:
-    """What keeps its state elsewhere is not looked into."""
-    uvloop = pytest.importorskip("uvloop")
-    loop = uvloop.new_event_loop()
-    try:
-        assert not _internals.is_known(loop)
-    finally:
-        loop.close()
-
-
-def test_loops_of_the_standard_library_are_known() -> None:
-    """Every part that is used is there, in every version that is tested."""
-    loop = RecyclableLoop()
-    try:
-        assert _internals.is_known(loop)
-    finally:
-        loop.close()
