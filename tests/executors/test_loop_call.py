@@ -12,6 +12,7 @@ from asgibridge.errors import LoopStoppedError
 from asgibridge.executors import CurrentThreadExecutor
 from asgibridge.executors._loop_call import LoopCall
 from asgibridge.types import Outcome
+from tests.staging import is_closed
 
 
 @attrs.define(eq=False)
@@ -260,6 +261,16 @@ def test_giving_up(loop: asyncio.AbstractEventLoop) -> None:
         call.wait()
     task.cancel()
     turn(loop)
+
+
+def test_giving_up_before_the_start() -> None:
+    """The coroutine is closed, since nobody will ever run it."""
+    coro = forty_two()
+    call = call_of(coro, lambda _: None)
+    call.give_up()
+    assert is_closed(coro)
+    with pytest.raises(LoopStoppedError, match="forty_two cannot finish"):
+        call.wait()
 
 
 def test_being_taken_from_an_inbox_does_nothing() -> None:

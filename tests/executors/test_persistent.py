@@ -9,7 +9,12 @@ from typing import Any, TypeVar
 import pytest
 
 from asgibridge.errors import DeadlockError, ExecutorClosedError, LoopStoppedError
-from asgibridge.executors import CurrentThreadExecutor, PersistentLoopRunner, _caller
+from asgibridge.executors import (
+    CurrentThreadExecutor,
+    PersistentLoopRunner,
+    _caller,
+    _persistent,
+)
 from asgibridge.types import LoopRunner
 from tests.staging import PATIENCE, is_closed
 
@@ -201,6 +206,25 @@ def test_a_loop_that_somebody_stops(
         run_with(runner, coro)
     assert is_closed(coro)
     runner.close()
+
+
+def test_a_call_that_comes_while_the_loop_ends() -> None:
+    """It is given up, and not begun on a loop that is about to be closed."""
+    given_up: list[str] = []
+
+    class LateCall:
+        """A call that writes down what becomes of it."""
+
+        def give_up(self) -> None:
+            """Write it down."""
+            given_up.append("given up")
+
+    calls = _persistent._Calls()
+    calls.is_over = True
+    late: Any = LateCall()
+    calls.start(late)
+    assert given_up == ["given up"]
+    assert calls.running == set()
 
 
 def test_forgetting_makes_it_new(runner: PersistentLoopRunner) -> None:
