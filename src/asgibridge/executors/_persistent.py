@@ -1,6 +1,7 @@
 """One loop for all calls."""
 
 import asyncio
+import os
 import threading
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Coroutine
@@ -14,7 +15,6 @@ import attrs
 from ..errors import DeadlockError, ExecutorClosedError
 from ..loops import retire
 from ..types import CallerExecutor
-from ._forks import forget_after_fork
 from ._loop_call import LoopCall
 
 __all__ = ("PersistentLoopRunner",)
@@ -47,6 +47,8 @@ class PersistentLoopRunner:
         kw_only=True,
         on_setattr=attrs.setters.frozen,
     )
+    # The process that the fields below are about.
+    _process: int = attrs.field(init=False, repr=False)
     _lock: threading.Lock = attrs.field(init=False, repr=False)
     # guarded by _lock:
     _loop: AbstractEventLoop | None = attrs.field(init=False, repr=False)
@@ -64,10 +66,10 @@ class PersistentLoopRunner:
     def __attrs_post_init__(self) -> None:
         self._loop = None
         self.forget()
-        forget_after_fork(self)
 
     def forget(self) -> None:
         """Become as new, in a forked child."""
+        self._process = os.getpid()
         self._of_parent = self._loop
         self._lock = threading.Lock()
         self._loop = None
@@ -100,6 +102,8 @@ class PersistentLoopRunner:
 
     def close(self) -> None:
         """Cancel what still runs on the loop, close it and end the thread."""
+        if self._process != os.getpid():
+            self.forget()
         with self._lock:
             self._is_closed = True
             self._closing.set()
@@ -124,6 +128,10 @@ class PersistentLoopRunner:
             raise ExecutorClosedError(msg) from exc
 
     def _running_loop(self, call: LoopCall[Any]) -> AbstractEventLoop:
+        # Looked at instead of registering for forks, which cannot be taken back:
+        # portals make runners for a short time.
+        if self._process != os.getpid():
+            self.forget()
         with self._lock:
             if self._is_closed:
                 msg = f"cannot run {call}: runner {self.name!r} is closed"
