@@ -91,20 +91,30 @@ class InThreadLoopRunner:
         context: Context,
         caller: CallerExecutor,
     ) -> T:
-        """Run *coro* on this thread, and calls of *caller* in between."""
+        """Run *coro* on this thread, and calls of *caller* in between.
+
+        Raises:
+            ExecutorClosedError: After `close`.
+            LoopStoppedError: If the coroutine stops its loop.
+        """
         if not isinstance(caller, CurrentThreadExecutor):
             coro.close()
             msg = f"only a CurrentThreadExecutor can be driven, got {caller!r}"
             raise OptionError(msg)
+        try:
+            self._threads.check_is_open()
+        except BaseException:
+            coro.close()
+            raise
         loop = self._loops.take()
-        drive = Drive(loop, caller.inbox, self._threads)
         call = LoopCall(coro, context, caller)
         if not isinstance(loop, RecyclableLoop):
             try:
+                drive = Drive(loop, caller.inbox, self._threads)
                 return self._drive(loop, drive, call, caller)
             finally:
                 self._retire(loop, caller)
-        loop.driver = drive
+        loop.driver = drive = Drive(loop, caller.inbox, self._threads)
         loop.note()
         hooks = sys.get_asyncgen_hooks()
         sys.set_asyncgen_hooks(*asyncgen_hooks(loop))
@@ -128,12 +138,7 @@ class InThreadLoopRunner:
         inbox = caller.inbox
         outer, inbox.driver = inbox.driver, drive
         try:
-            task = call.start(loop)
-            drive.take_first_turn()
-            if task.done():
-                call.finish_here()
-            else:
-                task.add_done_callback(partial(_finish, call, drive))
+            _begin(loop, drive, call)
             return call.wait()
         finally:
             drive.end()
@@ -170,6 +175,20 @@ class InThreadLoopRunner:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _begin(loop: AbstractEventLoop, drive: Drive, call: LoopCall[Any]) -> None:
+    """Take the first steps, which may be all.
+
+    A frame of its own: one that raises must not refer to the task, which keeps
+    the exception.
+    """
+    task = call.start(loop)
+    drive.take_first_turn()
+    if task.done():
+        call.finish_here()
+    else:
+        task.add_done_callback(partial(_finish, call, drive))
 
 
 def _finish(call: LoopCall[Any], drive: Drive, _task: object) -> None:

@@ -52,6 +52,10 @@ class PersistentLoopRunner:
     _loop: AbstractEventLoop | None = attrs.field(init=False, repr=False)
     _thread: threading.Thread | None = attrs.field(init=False, repr=False)
     _is_closed: bool = attrs.field(init=False)
+    # Tells the thread that the loop was not stopped by a call.
+    _closing: threading.Event = attrs.field(init=False, repr=False)
+    # What runs on the loop; only its thread uses it.
+    _calls: "_Calls" = attrs.field(init=False, repr=False)
     # The loop of the parent process: see LoopCache.forget.
     _of_parent: AbstractEventLoop | None = attrs.field(
         default=None, init=False, repr=False
@@ -69,6 +73,8 @@ class PersistentLoopRunner:
         self._loop = None
         self._thread = None
         self._is_closed = False
+        self._closing = threading.Event()
+        self._calls = _Calls()
 
     def run(
         self,
@@ -96,6 +102,7 @@ class PersistentLoopRunner:
         """Cancel what still runs on the loop, close it and end the thread."""
         with self._lock:
             self._is_closed = True
+            self._closing.set()
             loop, thread = self._loop, self._thread
             self._loop = self._thread = None
         if loop is None or thread is None:
@@ -108,7 +115,7 @@ class PersistentLoopRunner:
         loop = self._running_loop(call)
         call.expect(loop)
         try:
-            loop.call_soon_threadsafe(_start, call)
+            loop.call_soon_threadsafe(self._calls.start, call)
         except RuntimeError as exc:
             msg = (
                 f"cannot run {call}: the loop of runner {self.name!r} was stopped, "
@@ -130,7 +137,10 @@ class PersistentLoopRunner:
             if self._loop is None:
                 self._loop = (self.loop_factory or asyncio.new_event_loop)()
                 self._thread = threading.Thread(
-                    target=_run_loop, args=(self._loop,), name=self.name, daemon=True
+                    target=_run_loop,
+                    args=(self._loop, self._calls, self._closing),
+                    name=self.name,
+                    daemon=True,
                 )
                 self._thread.start()
             return self._loop
@@ -147,18 +157,42 @@ class PersistentLoopRunner:
         self.close()
 
 
-def _run_loop(loop: AbstractEventLoop) -> None:
+@final
+@attrs.define(eq=False)
+class _Calls:
+    """What runs on one loop; only the loop's thread uses it."""
+
+    running: set[LoopCall[Any]] = attrs.field(factory=set[LoopCall[Any]], init=False)
+    is_over: bool = attrs.field(default=False, init=False)
+
+    def start(self, call: LoopCall[Any]) -> None:
+        """Start *call*, unless the loop is about to end."""
+        if self.is_over:
+            call.give_up()
+            return
+
+        def finish(_: object) -> None:
+            self.running.discard(call)
+            if not call.is_done:
+                call.collect()
+                call.announce()
+
+        self.running.add(call)
+        call.start(asyncio.get_running_loop()).add_done_callback(finish)
+
+    def give_up(self) -> None:
+        """End every wait: a call has stopped the loop, for the others too."""
+        self.is_over = True
+        for call in self.running:
+            call.give_up()
+
+
+def _run_loop(loop: AbstractEventLoop, calls: _Calls, closing: threading.Event) -> None:
     asyncio.set_event_loop(loop)
     try:
         loop.run_forever()
+        if not closing.is_set():
+            calls.give_up()
     finally:
         retire(loop)
         asyncio.set_event_loop(None)
-
-
-def _start(call: LoopCall[Any]) -> None:
-    def finish(_: object) -> None:
-        call.collect()
-        call.announce()
-
-    call.start(asyncio.get_running_loop()).add_done_callback(finish)
