@@ -3,8 +3,8 @@
 import asyncio
 import contextvars
 import functools
-from collections.abc import Awaitable, Callable
-from typing import final
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, final
 
 import attrs
 
@@ -29,7 +29,7 @@ from ._records import Delivery, Instance
 __all__ = ("InstanceRunner", "disconnect_event")
 
 
-def disconnect_event(scope: MessageScope, reason: CloseReason, /) -> MessageEvent:
+def disconnect_event(scope: Mapping[str, Any], reason: CloseReason, /) -> MessageEvent:
     """Return the event that tells an application instance to end.
 
     Its type is that of the scope with ``.disconnect`` behind it, as in ASGI's
@@ -54,7 +54,7 @@ class InstanceRunner:
     application: ASGIApp
     send: Callable[[Envelope, MessageEvent], Awaitable[None]]
     make_scope: Callable[[Envelope], MessageScope]
-    disconnect: Callable[[MessageScope, CloseReason], MessageEvent]
+    disconnect: Callable[[Mapping[str, Any], CloseReason], MessageEvent]
     failed: Callable[[Instance, BaseException], Awaitable[None]]
     ledger: Ledger
     dispatcher: Dispatcher = attrs.field(init=False)  # set by who makes both
@@ -135,7 +135,7 @@ class InstanceRunner:
             dispatcher.cancel(instance, instance.closing)
             await asyncio.get_running_loop().create_future()
         instance.was_told = True
-        return self.disconnect(self.make_scope(instance.envelope), instance.closing)
+        return self.disconnect(instance.envelope.scope, instance.closing)
 
     async def _finish(self, instance: Instance, delivery: Delivery) -> None:
         delivery.handled = True
