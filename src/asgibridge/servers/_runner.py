@@ -78,7 +78,9 @@ class InstanceRunner:
             error = await self._call(instance)
             dispatcher.relax(instance)
             reason = instance.closing or ("returned" if error is None else "failed")
-            await self._conclude(instance, error)
+            # Most end at their disconnect event, and leave nothing behind.
+            if error is not None or instance.in_hand or not instance.was_told:
+                await self._conclude(instance, error)
         finally:
             # Cancelled while it settled.
             if instance.in_hand is not None:
@@ -116,26 +118,27 @@ class InstanceRunner:
         try:
             if instance.in_hand is not None:
                 await self._finish(instance, instance.in_hand)
-            return await self._next(instance)
+            inbox, dispatcher = instance.conversation.inbox, self.dispatcher
+            while instance.closing is None:
+                if inbox:
+                    return dispatcher.take(instance).envelope.event
+                waiter = dispatcher.park(instance)
+                try:
+                    await waiter
+                finally:
+                    dispatcher.unpark(instance)
+            return await self._tell(instance, instance.closing)
         finally:
             instance.is_receiving = False
 
-    async def _next(self, instance: Instance) -> MessageEvent:
-        inbox, dispatcher = instance.conversation.inbox, self.dispatcher
-        while instance.closing is None:
-            if inbox:
-                return dispatcher.take(instance).envelope.event
-            waiter = dispatcher.park(instance)
-            try:
-                await waiter
-            finally:
-                dispatcher.unpark(instance)
+    async def _tell(self, instance: Instance, reason: CloseReason) -> MessageEvent:
+        """Return the event that tells an instance to end; once."""
         if instance.was_told:
             # It does not care for its end, and nothing will come any more.
-            dispatcher.cancel(instance, instance.closing)
+            self.dispatcher.cancel(instance, reason)
             await asyncio.get_running_loop().create_future()
         instance.was_told = True
-        return self.disconnect(instance.envelope.scope, instance.closing)
+        return self.disconnect(instance.envelope.scope, reason)
 
     async def _finish(self, instance: Instance, delivery: Delivery) -> None:
         delivery.handled = True
