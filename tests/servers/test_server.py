@@ -4,7 +4,7 @@ import asyncio
 import contextvars
 import copy
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -1082,7 +1082,7 @@ def test_the_scope_is_a_copy(simulate: Simulate) -> None:
 def test_its_own_disconnect_event(simulate: Simulate) -> None:
     """The event that tells an instance to end can be chosen."""
 
-    def disconnect(scope: MessageScope, reason: CloseReason, /) -> MessageEvent:
+    def disconnect(scope: Mapping[str, Any], reason: CloseReason, /) -> MessageEvent:
         return {"type": "bye", "reason": reason, "to": scope["type"]}
 
     async def main() -> None:

@@ -1,7 +1,7 @@
 """The parts of a server, put together for one run on one event loop."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, final
 
 import attrs
@@ -52,7 +52,7 @@ class Engine:
         observers: Iterable[ServerObserver],
         clock: Clock | None,
         make_scope: Callable[[Envelope], MessageScope],
-        disconnect: Callable[[MessageScope, CloseReason], MessageEvent],
+        disconnect: Callable[[Mapping[str, Any], CloseReason], MessageEvent],
         failed: Callable[[Instance, BaseException], Awaitable[None]] | None = None,
     ) -> "Engine":
         """Put the parts together on the running loop."""

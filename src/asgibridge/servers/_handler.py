@@ -48,6 +48,12 @@ class InputQueue:
 
     async def put(self, event: MessageEvent) -> None:
         """Add an event; wait while too many are not yet handled."""
+        try:
+            self.put_nowait(event)
+        except asyncio.QueueFull:
+            await self._put_later(event)
+
+    async def _put_later(self, event: MessageEvent) -> None:
         await self._engine.ledger.wait_credit()
         await self._engine.accept(Message(self._scope_id, event, self._scope))
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Coroutine, Generator, Iterable
+from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
 from typing import Any, final
 
 import attrs
@@ -80,7 +80,7 @@ class StatelessServer:
         default=(), alias="observers", converter=_as_tuple, kw_only=True
     )
     _clock: Clock | None = attrs.field(default=None, alias="clock", kw_only=True)
-    _disconnect: Callable[[MessageScope, CloseReason], MessageEvent] = attrs.field(
+    _disconnect: Callable[[Mapping[str, Any], CloseReason], MessageEvent] = attrs.field(
         default=disconnect_event, alias="disconnect", kw_only=True
     )
     _state: dict[str, Any] = attrs.field(factory=dict[str, Any], init=False)
