@@ -22,6 +22,7 @@ from ._beyond import BeyondCalls
 from ._callables import applied, check_may_be_async, check_may_be_sync
 from ._context_modes import CallInContext, SharingCall
 from ._decorators import AsyncToSyncDecorator, ContextMode, SyncToAsyncDecorator
+from ._detached import Detacher
 from ._engine import Engine
 from ._observation import Observation
 from ._places import ExecutorPlace
@@ -306,6 +307,15 @@ class Bridge(BeyondCalls):
     def async_single_thread_context(self) -> AsyncSingleThreadContext:
         """Return a context manager that keeps async code on one thread."""
         return AsyncSingleThreadContext(self._engine)
+
+    def detacher(self, executor: BlockingExecutor) -> Detacher:
+        """Return what starts calls on *executor* without awaiting them.
+
+        For adapters whose tasks learn in a way of their own how a call goes on.
+        Async code that such a call runs with `async_to_sync` runs on the loop
+        that it was started from.
+        """
+        return Detacher(self._engine, _place(executor))
 
     # -- lifetime --
 

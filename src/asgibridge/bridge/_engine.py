@@ -1,13 +1,14 @@
 """What the parts of one bridge share."""
 
 import asyncio
+from asyncio import AbstractEventLoop
 from contextvars import ContextVar
 from typing import Any, final
 
 import attrs
 
 from ..executors import forget_after_fork
-from ..loops import MailboxRegistry
+from ..loops import Mailbox, MailboxRegistry
 from ..types import BlockingExecutor, LoopRunner
 from ._call import BlockingCall
 from ._observation import Observation
@@ -65,6 +66,14 @@ class Engine:
         self.mailboxes = MailboxRegistry()
         self.homes = {}
         self._tasks = set()
+
+    def mailbox_of(self, loop: AbstractEventLoop) -> Mailbox:
+        """Return the mailbox of *loop*, which runs on the current thread."""
+        state = self.threads.state
+        mailbox = state.mailbox
+        if mailbox is None or mailbox.loop() is not loop:
+            mailbox = state.mailbox = self.mailboxes.of(loop)
+        return mailbox
 
     def watch(self, call: BlockingCall[Any]) -> None:
         """Look after *call* and others of its loop from now on."""
