@@ -248,8 +248,9 @@ class SharedLoopRunner:
             del outcome
 
     def close(self) -> None:
-        with suppress(RuntimeError):  # it has ended
-            self._loop.call_soon_threadsafe(self._loop.stop)
+        with self._lock:  # a loop that has ended is on its way out: leave it alone
+            if self._running is not None:
+                self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
 
     def _start(
