@@ -33,7 +33,9 @@ with warnings.catch_warnings():
     # Both say that a2wsgi is to be used instead; here they are contenders.
     warnings.simplefilter("ignore")
     from starlette.middleware.wsgi import WSGIMiddleware as StarletteAdapter
-    from uvicorn.middleware.wsgi import _WSGIMiddleware as UvicornAdapter
+    from uvicorn.middleware.wsgi import (
+        _WSGIMiddleware as UvicornAdapter,  # pyright: ignore[reportPrivateUsage] # the public name is a2wsgi's where that is installed
+    )
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 MIB: Final = 1024 * 1024
@@ -102,7 +104,7 @@ class Hypercorn:
 
 
 bridge = Bridge()
-ADAPTERS: Final[dict[str, Callable[[WSGIApplication], App]]] = {
+ADAPTERS: Final[dict[str, Callable[[Any], App]]] = {
     "asgiref": AsgirefAdapter,
     "asgibridge": partial(WsgiToAsgi, bridge=bridge),
     "a2wsgi": a2wsgi.WSGIMiddleware,
@@ -207,6 +209,10 @@ async def asgi_stream(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN
     await send({"type": "http.response.body", "body": b""})
 
 
+def start_nothing(*_: object) -> None:
+    """Be a server that sends nothing."""
+
+
 def call_wsgi(app: Any) -> None:  # noqa: ANN401 # either adapter
     environ = {
         "REQUEST_METHOD": "GET",
@@ -221,7 +227,7 @@ def call_wsgi(app: Any) -> None:  # noqa: ANN401 # either adapter
         "wsgi.url_scheme": "http",
         "wsgi.input": io.BytesIO(),
     }
-    result: Iterable[bytes] = app(environ, lambda *_: None)
+    result: Iterable[bytes] = app(environ, start_nothing)
     for _ in result:
         pass
     close = getattr(result, "close", None)
@@ -265,7 +271,7 @@ Figures = dict[str, list[float]]
 
 def say(text: str) -> None:
     """Print *text*."""
-    print(text, flush=True)  # noqa: T201 # what a benchmark is for
+    print(text, flush=True)
 
 
 def report(title: str, figures: Figures, base: str, goal: float) -> None:

@@ -65,11 +65,12 @@ def test_saturation_is_told() -> None:
         gate = Gate()
         pool.submit(gate)
         gate.wait_entered()
-        assert not pool.is_saturated
+        states = [pool.is_saturated]
         pool.submit(int)
-        assert pool.is_saturated
+        states.append(pool.is_saturated)
         gate.open()
-    assert not pool.is_saturated
+    states.append(pool.is_saturated)
+    assert states == [False, True, False]
 
 
 @pytest.fixture
@@ -121,6 +122,18 @@ def test_a_guard_leaves_progress_alone() -> None:
     assert pool.look(1) is None
     assert pool._threads == []
     assert pool._awake == 1, "it works, now that it does not guard"
+
+
+def test_a_guard_wakes_no_more_threads_than_allowed() -> None:
+    """What there is to run may be more."""
+    pool = WorkerPool(max_workers=1)
+    steps = [Step() for _ in range(4)]
+    pool._queue.extend(steps)
+    assert pool.look(0) is None
+    for step in steps:
+        step.wait()
+    assert len(pool._threads) == 1
+    pool.close()
 
 
 def test_slow_work_wakes_a_thread_for_each() -> None:

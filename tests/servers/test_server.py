@@ -21,9 +21,9 @@ from asgibridge.servers import (
     StatelessServer,
 )
 from asgibridge.types import (
+    ASGIApp,
     CloseReason,
     Envelope,
-    MessageApplication,
     MessageEvent,
     MessageScope,
     Settlement,
@@ -69,7 +69,7 @@ class Witness:
 class Story:
     """A server with an in-memory source and sink, and what it was told."""
 
-    application: MessageApplication
+    application: ASGIApp
     limits: Limits = attrs.field(factory=Limits)
     options: dict[str, Any] = attrs.field(factory=dict[str, Any])
     source: MemorySource = attrs.field(factory=MemorySource)
@@ -817,7 +817,7 @@ class Trouble:
 
 
 def troubled(
-    app: MessageApplication,
+    app: ASGIApp,
     *,
     limits: Limits | None = None,
     **failing: list[BaseException | None],

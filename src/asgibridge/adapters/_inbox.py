@@ -15,6 +15,10 @@ from ._line import Line
 __all__ = ("Inbox",)
 
 
+def _no_chunks() -> deque[bytes]:
+    return deque()  # deque[bytes]() takes three times as long
+
+
 @final
 @attrs.define(eq=False)
 class Inbox:
@@ -38,7 +42,7 @@ class Inbox:
     """Whether the thread waits for a chunk."""
     watched: bool = attrs.field(default=False, init=False)
     """Whether the application wants to know if the client leaves."""
-    _chunks: deque[bytes] = attrs.field(factory=deque[bytes], init=False)
+    _chunks: deque[bytes] = attrs.field(factory=_no_chunks, init=False)
     _complete: bool = attrs.field(default=False, init=False)  # the task's
     _received: int = attrs.field(default=0, init=False)  # bytes; the task's
     _read: int = attrs.field(default=0, init=False)  # bytes; the thread's

@@ -254,6 +254,10 @@ class BlockingCall(Generic[T]):
             hosted.refuse(CancelledError(*self._cancel_args))
             return
         self._base = yield from hosted.serve(self._base, self._tokens)
+        self._heed(hosted)
+
+    def _heed(self, hosted: "HostedCall[Any]") -> None:
+        """Remember a cancellation that the coroutine ended with."""
         if hosted.cancel_args is not None:
             # Not for the function to swallow.
             self.is_cancelled = True

@@ -79,22 +79,22 @@ class SharingCall(BlockingCall[T]):
 
     def send_when_parked(self, send: Callable[[], None]) -> None:
         """Have *send* called as soon as the task has left its context."""
-        self._send: Callable[[], None] | None = send
+        self._send = send
 
     @override
     def add_done_callback(
         self, wakeup: Callable[[object], object], /, *, context: Context
     ) -> None:
         super().add_done_callback(wakeup, context=context)
-        if self._send is not None:
-            self._context = self._base = context
-            # The caller's place is looked up there: in a copy, since the call
-            # may be run before this callback has returned.
-            self._loop.call_soon(self._send_now, context=context.copy())
+        self._context = self._base = context
+        # The caller's place is looked up there: in a copy, since the call may
+        # be run before this callback has returned.
+        self._loop.call_soon(self._send_now, context=context.copy())
 
     def _send_now(self) -> None:
-        send, self._send = self._send, None
-        if send is None or self.is_done:
+        send = self._send
+        del self._send  # it refers to this object
+        if self.is_done:
             return
         try:
             send()

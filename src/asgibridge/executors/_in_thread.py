@@ -107,14 +107,14 @@ class InThreadLoopRunner:
             coro.close()
             raise
         loop = self._loops.take()
-        drive = Drive(loop, caller.inbox, self._threads)
         call = LoopCall(coro, context, caller)
         if not isinstance(loop, RecyclableLoop):
             try:
+                drive = Drive(loop, caller.inbox, self._threads)
                 return self._drive(loop, drive, call, caller)
             finally:
                 self._retire(loop, caller)
-        loop.driver = drive
+        loop.driver = drive = Drive(loop, caller.inbox, self._threads)
         loop.note()
         hooks = sys.get_asyncgen_hooks()
         sys.set_asyncgen_hooks(*asyncgen_hooks(loop))

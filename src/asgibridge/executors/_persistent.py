@@ -55,7 +55,7 @@ class PersistentLoopRunner:
     # Tells the thread that the loop was not stopped by a call.
     _closing: threading.Event = attrs.field(init=False, repr=False)
     # What runs on the loop; only its thread uses it.
-    _calls: set[LoopCall[Any]] = attrs.field(init=False, repr=False)
+    _calls: "_Calls" = attrs.field(init=False, repr=False)
     # The loop of the parent process: see LoopCache.forget.
     _of_parent: AbstractEventLoop | None = attrs.field(
         default=None, init=False, repr=False
@@ -74,7 +74,7 @@ class PersistentLoopRunner:
         self._thread = None
         self._is_closed = False
         self._closing = threading.Event()
-        self._calls = set()
+        self._calls = _Calls()
 
     def run(
         self,
@@ -115,7 +115,7 @@ class PersistentLoopRunner:
         loop = self._running_loop(call)
         call.expect(loop)
         try:
-            loop.call_soon_threadsafe(_start, call, self._calls)
+            loop.call_soon_threadsafe(self._calls.start, call)
         except RuntimeError as exc:
             msg = (
                 f"cannot run {call}: the loop of runner {self.name!r} was stopped, "
@@ -157,26 +157,42 @@ class PersistentLoopRunner:
         self.close()
 
 
-def _run_loop(
-    loop: AbstractEventLoop, calls: set[LoopCall[Any]], closing: threading.Event
-) -> None:
+@final
+@attrs.define(eq=False)
+class _Calls:
+    """What runs on one loop; only the loop's thread uses it."""
+
+    running: set[LoopCall[Any]] = attrs.field(factory=set[LoopCall[Any]], init=False)
+    is_over: bool = attrs.field(default=False, init=False)
+
+    def start(self, call: LoopCall[Any]) -> None:
+        """Start *call*, unless the loop is about to end."""
+        if self.is_over:
+            call.give_up()
+            return
+
+        def finish(_: object) -> None:
+            self.running.discard(call)
+            if not call.is_done:
+                call.collect()
+                call.announce()
+
+        self.running.add(call)
+        call.start(asyncio.get_running_loop()).add_done_callback(finish)
+
+    def give_up(self) -> None:
+        """End every wait: a call has stopped the loop, for the others too."""
+        self.is_over = True
+        for call in self.running:
+            call.give_up()
+
+
+def _run_loop(loop: AbstractEventLoop, calls: _Calls, closing: threading.Event) -> None:
     asyncio.set_event_loop(loop)
     try:
         loop.run_forever()
-        if not closing.is_set():  # a call has stopped it, for the others too
-            for call in calls:
-                call.give_up()
+        if not closing.is_set():
+            calls.give_up()
     finally:
         retire(loop)
         asyncio.set_event_loop(None)
-
-
-def _start(call: LoopCall[Any], calls: set[LoopCall[Any]]) -> None:
-    def finish(_: object) -> None:
-        calls.discard(call)
-        if not call.is_done:
-            call.collect()
-            call.announce()
-
-    calls.add(call)
-    call.start(asyncio.get_running_loop()).add_done_callback(finish)

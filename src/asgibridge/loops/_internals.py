@@ -22,6 +22,7 @@ __all__ = (
     "drop_cancelled_timers",
     "has_work",
     "is_configured",
+    "is_known",
     "references",
     "running_loop_or_none",
     "set_running_loop",
@@ -107,6 +108,29 @@ def drop_cancelled_timers(loop: AbstractEventLoop) -> None:
     if timers and all(timer.cancelled() for timer in timers):
         timers.clear()
         vars(loop)["_timer_cancelled_count"] = 0
+
+
+_PARTS: Final = (
+    "_asyncgen_finalizer_hook",
+    "_asyncgen_firstiter_hook",
+    "_asyncgens_shutdown_called",
+    "_default_executor",
+    "_exception_handler",
+    "_ready",
+    "_scheduled",
+    "_selector",
+    "_signal_handlers",
+    "_task_factory",
+    "_thread_id",
+)
+
+
+def is_known(loop: AbstractEventLoop) -> bool:
+    """Whether a loop has all the parts that are used here.
+
+    Nothing below may be called for one that has not.
+    """
+    return all(hasattr(loop, name) for name in _PARTS)
 
 
 def has_work(loop: AbstractEventLoop) -> bool:

@@ -335,6 +335,8 @@ class Dispatcher:
         )
         # Nobody can count on its place any longer.
         instance.is_deaf = True
+        # Libraries lose cancellations; this one may get through.
+        instance.cancel()
         self._closing -= 1
         self._make_room()
 

@@ -8,10 +8,10 @@ import attrs
 
 from ..errors import LeaseLostError
 from ..types import (
+    ASGIApp,
     Clock,
     CloseReason,
     Envelope,
-    MessageApplication,
     MessageEvent,
     MessageScope,
     MessageSource,
@@ -44,7 +44,7 @@ class Engine:
     @classmethod
     def create(
         cls,
-        application: MessageApplication,
+        application: ASGIApp,
         source: MessageSource,
         send: Callable[[Envelope, MessageEvent], Awaitable[None]],
         *,

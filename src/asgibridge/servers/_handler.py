@@ -5,9 +5,10 @@ from typing import TypedDict, cast, final
 
 import attrs
 
+from ..adapters import ASGI2App, Asgi2ToAsgi3, is_asgi2
 from ..types import (
+    ASGIApp,
     Envelope,
-    MessageApplication,
     MessageEvent,
     MessageScope,
     Settlement,
@@ -102,20 +103,24 @@ class HandlerServer:
     events are lost, and the log says so.
 
     Args:
-        application: An ASGI 3 application.
+        application: An ASGI application, of version 3 or 2.
         max_applications: How many application instances may live at once.
         limits: More limits; *max_applications* replaces theirs.
     """
 
     def __init__(
         self,
-        application: MessageApplication,
+        application: ASGIApp | ASGI2App,
         max_applications: int = 1000,
         *,
         limits: Limits | None = None,
     ) -> None:
         """Make a server; nothing is started."""
-        self.application = application
+        self.application: ASGIApp = (
+            Asgi2ToAsgi3(cast("ASGI2App", application))
+            if is_asgi2(application)
+            else cast("ASGIApp", application)
+        )
         self.max_applications = max_applications
         self._limits = limits or Limits()
         self._engine: Engine | None = None

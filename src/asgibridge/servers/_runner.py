@@ -15,9 +15,9 @@ from ..errors import (
     ReceiveError,
 )
 from ..types import (
+    ASGIApp,
     CloseReason,
     Envelope,
-    MessageApplication,
     MessageEvent,
     MessageScope,
     Settlement,
@@ -51,7 +51,7 @@ class InstanceRunner:
         failed: Told when an instance raised, before its message is settled.
     """
 
-    application: MessageApplication
+    application: ASGIApp
     send: Callable[[Envelope, MessageEvent], Awaitable[None]]
     make_scope: Callable[[Envelope], MessageScope]
     disconnect: Callable[[MessageScope, CloseReason], MessageEvent]
