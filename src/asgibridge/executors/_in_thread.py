@@ -180,8 +180,8 @@ class InThreadLoopRunner:
 def _begin(loop: AbstractEventLoop, drive: Drive, call: LoopCall[Any]) -> None:
     """Take the first steps, which may be all.
 
-    A frame of its own: one that raises must not refer to the task, which keeps
-    the exception.
+    A frame of its own, which lets go of the task: what the coroutine raised may
+    keep the frames below it, and the task keeps what it raised.
     """
     task = call.start(loop)
     drive.take_first_turn()
@@ -189,6 +189,7 @@ def _begin(loop: AbstractEventLoop, drive: Drive, call: LoopCall[Any]) -> None:
         call.finish_here()
     else:
         task.add_done_callback(partial(_finish, call, drive))
+    del task
 
 
 def _finish(call: LoopCall[Any], drive: Drive, _task: object) -> None:

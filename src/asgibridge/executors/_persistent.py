@@ -111,8 +111,9 @@ class PersistentLoopRunner:
             self._loop = self._thread = None
         if loop is None or thread is None:
             return
-        with suppress(RuntimeError):  # somebody stopped it, so it has ended
-            loop.call_soon_threadsafe(loop.stop)
+        if not self._calls.is_over:  # else somebody stopped it, and it is ending
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(loop.stop)
         thread.join()
 
     def _schedule(self, call: LoopCall[Any]) -> None:

@@ -202,6 +202,9 @@ def turn(
                 handle = ready.popleft()
                 if not handle.cancelled():
                     handle._run()  # noqa: SLF001  # as above
+                # The frame of this function may be kept by an exception that
+                # the handle's task keeps, since Python 3.12.
+                del handle
     finally:
         set_running_loop(None)
         private._thread_id = None  # noqa: SLF001  # as above
