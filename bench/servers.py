@@ -7,18 +7,20 @@ import asyncio
 import gc
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol, cast
 
 from asgiref.server import StatelessServer as AsgirefServer
 
 from asgibridge.servers import (
     HandlerServer,
+    InputQueue,
     Limits,
     MemorySink,
     MemorySource,
     Message,
     StatelessServer,
 )
+from asgibridge.types import MessageEvent, MessageScope
 
 CONVERSATIONS = 20_000
 SLOTS = 1_000
@@ -31,6 +33,22 @@ Send = Callable[[Event], Awaitable[None]]
 SCOPE = {"type": "message"}
 
 
+class Server(Protocol):
+    """What both servers have in common."""
+
+    answers: int
+    batch: int
+
+    def run(self) -> None:
+        """Run to the end."""
+        ...
+
+    # Any: each has a queue of its own kind.
+    def get_or_create_application_instance(self, scope_id: str, scope: Event, /) -> Any:  # noqa: ANN401 - see the line above
+        """Return the queue of a conversation."""
+        ...
+
+
 async def app(scope: Event, receive: Receive, send: Send) -> None:
     """Answer each message after one turn of the loop."""
     while (event := await receive())["type"] == "message.receive":
@@ -38,7 +56,7 @@ async def app(scope: Event, receive: Receive, send: Send) -> None:
         await send(event)
 
 
-async def bring(server: Any, put: Callable[[Any, Event], Awaitable[None]]) -> None:
+async def bring(server: "Server", put: Callable[[Any, Event], Awaitable[None]]) -> None:
     """Bring one message of each conversation, in batches, as streams do."""
     for number in range(CONVERSATIONS):
         queue = server.get_or_create_application_instance(str(number), SCOPE)
@@ -47,7 +65,7 @@ async def bring(server: Any, put: Callable[[Any, Event], Awaitable[None]]) -> No
             await asyncio.sleep(0)
 
 
-class Theirs(AsgirefServer):  # type: ignore[misc]  # asgiref has no types here
+class Theirs(AsgirefServer):
     """Asgiref's server, as its documentation says."""
 
     answers, batch = 0, 1
@@ -55,7 +73,7 @@ class Theirs(AsgirefServer):  # type: ignore[misc]  # asgiref has no types here
     async def handle(self) -> None:
         """Bring the messages."""
 
-        async def put(queue: Any, event: Event) -> None:
+        async def put(queue: asyncio.Queue[Event], event: Event) -> None:
             queue.put_nowait(event)
 
         await bring(self, put)
@@ -74,12 +92,14 @@ class Ours(HandlerServer):
     async def handle(self) -> None:
         """Bring the messages."""
 
-        async def put(queue: Any, event: Event) -> None:
+        async def put(queue: InputQueue, event: Event) -> None:
             await queue.put(event)
 
         await bring(self, put)
 
-    async def application_send(self, scope: Any, message: Any) -> None:
+    async def application_send(
+        self, scope: MessageScope, message: MessageEvent
+    ) -> None:
         """Count an answer."""
         self.answers += 1
 
@@ -100,7 +120,7 @@ class Counting:
         """Do nothing."""
 
 
-def run_handler(server: Any, batch: int) -> tuple[float, int]:
+def run_handler(server: "Server", batch: int) -> tuple[float, int]:
     """Return the seconds that a subclassed server took, and its answers."""
     server.batch = batch
     began = time.perf_counter()
@@ -129,7 +149,9 @@ def run_composed() -> tuple[float, int]:
 def throughput(batch: int) -> None:
     """Print messages per second, and losses, of the best round of each."""
     contestants: dict[str, Callable[[], tuple[float, int]]] = {
-        "asgiref StatelessServer": lambda: run_handler(Theirs(app, SLOTS), batch),
+        "asgiref StatelessServer": lambda: run_handler(
+            cast("Any", Theirs)(app, SLOTS), batch
+        ),
         "asgibridge HandlerServer": lambda: run_handler(Ours(app, SLOTS), batch),
         "asgibridge StatelessServer": run_composed,
     }
@@ -156,7 +178,7 @@ def instance_cost() -> None:
 
     class Filling(HandlerServer):
         async def handle(self) -> None:
-            began, number = time.perf_counter(), 0
+            number = 0
             for goal in (1_000, 10_000, SCOPES - 10_000, SCOPES):
                 began, first = time.perf_counter(), number
                 while number < goal:
@@ -167,7 +189,9 @@ def instance_cost() -> None:
                 cost = 1e6 * (time.perf_counter() - began) / (number - first)
                 print(f"  scopes {first:6} to {goal:6}: {cost:6.1f} us each")
 
-        async def application_send(self, scope: Any, message: Any) -> None:
+        async def application_send(
+            self, scope: MessageScope, message: MessageEvent
+        ) -> None:
             """Nothing is sent."""
 
     print("a new instance, nothing evicted")

@@ -279,7 +279,7 @@ def test_what_must_be_overridden(simulate: Simulate) -> None:
 
     async def main() -> None:
         server = HandlerServer(echo)
-        with pytest.raises(NotImplementedError, match="HandlerServer must.*handle"):
+        with pytest.raises(NotImplementedError, match=r"HandlerServer must.*handle"):
             await server.arun()
         with pytest.raises(NotImplementedError, match="application_send"):
             await server.application_send({}, {})
@@ -318,7 +318,7 @@ def test_run_blocks() -> None:
         patch.setattr(
             logging.getLogger("asgibridge.servers"),
             "info",
-            lambda text: messages.append(text),
+            messages.append,
         )
         Server(echo, interrupted).run()
     assert messages == ["Exiting due to Ctrl-C/interrupt"]

@@ -125,7 +125,13 @@ def worker(
         if not callable(loaded):
             msg = f"{application} is {loaded!r}, which cannot be called"
             raise CommandError(msg)
-        options = _options(name, partitions, lease_seconds, create, writes_json)
+        options = StreamOptions(
+            name=name,
+            partitions=partitions,
+            lease_seconds=lease_seconds,
+            create=create,
+            writes_json=writes_json,
+        )
         limits = Limits(
             max_applications=max_applications,
             max_deliveries=max_deliveries,
@@ -141,25 +147,6 @@ def worker(
         _LOGGER.info("%s works on %s (Ctrl-C stops it)", application, _public(address))
         asyncio.run(_serve(server, health, health_seconds))
         _LOGGER.info("%s", health.line(0))
-
-
-def _options(
-    name: str,
-    partitions: int,
-    lease_seconds: float,
-    create: bool,  # noqa: FBT001 - as the command line has it
-    writes_json: bool,  # noqa: FBT001 - as the command line has it
-) -> StreamOptions:
-    try:
-        return StreamOptions(
-            name=name,
-            partitions=partitions,
-            lease_seconds=lease_seconds,
-            create=create,
-            writes_json=writes_json,
-        )
-    except ValueError as exc:
-        raise CommandError(str(exc)) from exc
 
 
 def _public(address: str) -> str:

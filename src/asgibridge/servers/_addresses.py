@@ -63,6 +63,10 @@ def open_streams(
         extra = "nats" if scheme in {"nats", "tls"} else "redis"
         msg = f"{address!r} needs {exc.name}: pip install 'asgibridge[{extra}]'"
         raise SourceError(msg) from exc
+    except ValueError as exc:
+        # From attrs: the text is followed by the attribute and its value.
+        msg = f"cannot use {options!r}: {exc.args[0]}"
+        raise SourceError(msg) from exc
     msg = (
         f"{address!r} names no source: use - for standard input, tcp://host:port,"
         " redis://host:port or nats://host:port"
