@@ -89,13 +89,13 @@ def count(environ: dict[str, Any], start_response: StartResponse) -> list[bytes]
 class Hypercorn:
     """Hypercorn's wrapper with what its server gives it."""
 
-    def __init__(self, app: Any) -> None:  # noqa: ANN401 # as hypercorn types it
+    def __init__(self, app: Any) -> None:  # as hypercorn types it
         self.wrapper = WSGIWrapper(app, 1024 * MIB)
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 # ASGI
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # ASGI
         loop = asyncio.get_running_loop()
 
-        def call_soon(fn: Any, *args: Any) -> Any:  # noqa: ANN401 # as hypercorn types it
+        def call_soon(fn: Any, *args: Any) -> Any:  # as hypercorn types it
             future = asyncio.run_coroutine_threadsafe(fn(*args), loop)
             return future.result()
 
@@ -195,12 +195,12 @@ ASGI_START: Final = {
 }
 
 
-async def asgi_hello(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 # ASGI
+async def asgi_hello(scope: Any, receive: Any, send: Any) -> None:  # ASGI
     await send(ASGI_START)
     await send({"type": "http.response.body", "body": b"Hello, world"})
 
 
-async def asgi_stream(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 # ASGI
+async def asgi_stream(scope: Any, receive: Any, send: Any) -> None:  # ASGI
     await send(ASGI_START)
     for _ in range(1000):
         await send(
@@ -213,7 +213,7 @@ def start_nothing(*_: object) -> None:
     """Be a server that sends nothing."""
 
 
-def call_wsgi(app: Any) -> None:  # noqa: ANN401 # either adapter
+def call_wsgi(app: Any) -> None:  # either adapter
     environ = {
         "REQUEST_METHOD": "GET",
         "SCRIPT_NAME": "",
@@ -235,7 +235,7 @@ def call_wsgi(app: Any) -> None:  # noqa: ANN401 # either adapter
         close()
 
 
-def wsgi_seconds(app: Any, count: int, threads: int, per: int) -> float:  # noqa: ANN401 # either
+def wsgi_seconds(app: Any, count: int, threads: int, per: int) -> float:  # either
     """Return the time for one request, or for one of its parts."""
     call_wsgi(app)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 from wsgiref.types import StartResponse
 
-import bottle  # type: ignore[import-untyped] # has no types
+import bottle
 import django
 import fastapi
 import flask

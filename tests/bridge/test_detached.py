@@ -116,7 +116,7 @@ def test_what_it_raises_is_handed_over() -> None:
         raise LookupError
 
     async def main(bridge: Bridge, pool: WorkerPool) -> None:
-        bridge.detacher(pool).start(fail, failures.append)
+        _ = bridge.detacher(pool).start(fail, failures.append)
 
     with Bridge() as bridge, WorkerPool() as pool:
         asyncio.run(main(bridge, pool))
@@ -130,7 +130,7 @@ def test_an_executor_that_drops_it() -> None:
 
     async def main(bridge: Bridge) -> None:
         executor = ManualExecutor()
-        bridge.detacher(executor).start(never, failures.append)
+        _ = bridge.detacher(executor).start(never, failures.append)
         executor.pending[0].future.cancel()
         executor.run_all()
 

@@ -103,6 +103,7 @@ def test_an_instance_starts_without_an_event(simulate: Simulate) -> None:
         await receive()
 
     async def bring(server: Server) -> None:
+        queue = server.get_or_create_application_instance("a", {"type": "chat"})
         for _ in range(2):
             queue = server.get_or_create_application_instance("a", {"type": "chat"})
             await asyncio.sleep(1)

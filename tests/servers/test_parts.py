@@ -111,12 +111,8 @@ def test_deadlines(simulate: Simulate) -> None:
         await asyncio.sleep(60)
 
     simulate(main())
-    assert expired == [
-        (pytest.approx(10), "a"),
-        (pytest.approx(13), "b"),
-        (pytest.approx(13), "c"),
-        (pytest.approx(23), "again"),
-    ]
+    assert [name for _, name in expired] == ["a", "b", "c", "again"]
+    assert [when for when, _ in expired] == pytest.approx([10, 13, 13, 23])
 
 
 def test_deadlines_that_never_come(simulate: Simulate) -> None:

@@ -716,11 +716,12 @@ def test_a_script_that_fails(redis_server: RedisServer) -> None:
     async def main() -> None:
         connection = RedisConnection(redis_server.url)
         await connection.open()
-        good, bad = await asyncio.gather(
+        answers: list[object] = await asyncio.gather(
             connection.call("return 5", [], []),
             connection.call("return redis.call('NONSENSE')", [], []),
             return_exceptions=True,
         )
+        good, bad = answers
         assert good == 5
         assert "NONSENSE" in str(bad) or "nknown" in str(bad)
         waiting = asyncio.ensure_future(connection.call("return 1", [], []))

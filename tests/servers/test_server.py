@@ -947,7 +947,8 @@ def test_a_lost_lease_ends_the_instance(simulate: Simulate, where: str) -> None:
         await send({"type": "not reached"})
 
     async def main() -> None:
-        server, memory, witness = troubled(app, **{where: [LeaseLostError("gone")] * 9})
+        failures: list[BaseException | None] = [LeaseLostError("gone")] * 9
+        server, memory, witness = troubled(app, limits=None, **{where: failures})
         for _ in range(3):
             memory.put_nowait(say("a"))
         async with asyncio.TaskGroup() as group:

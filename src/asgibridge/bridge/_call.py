@@ -288,12 +288,23 @@ class BlockingCall(Generic[T]):
         elif self._is_left:
             self._deliver_late()
 
+    def _host_apart(self, hosted: "HostedCall[Any]") -> None:
+        """Have the coroutine run in a task of its own, unless the call is cancelled."""
+        if self.is_cancelled:
+            hosted.refuse(self.cancellation())
+        else:
+            self.inner_cancel = hosted.adopt(self._loop).cancel
+
+    def _take_exception(self) -> BaseException | None:
+        """Return what the function raised and let go of it."""
+        exception, self.exception = self.exception, None
+        return exception
+
     def _deliver_late(self) -> None:
         if self.hosted is not None and self.hosted.claim():
             _ = self.hosted.adopt(self._loop)  # the engine keeps it
         elif self.is_done:
-            exception, self.exception = self.exception, None
-            report_late(self, exception, self._loop)
+            report_late(self, self._take_exception(), self._loop)
 
     # -- asyncio's future protocol, called by the task --
 

@@ -118,10 +118,8 @@ class SharingCall(BlockingCall[T]):
             super().deliver()
         elif hosted is None or not hosted.claim():
             return  # the function was interrupted while it asked
-        elif self.is_cancelled:
-            hosted.refuse(self.cancellation())
         else:
-            self.inner_cancel = hosted.adopt(self._loop).cancel
+            self._host_apart(hosted)
 
     @override
     def cancel(self, msg: object = None) -> bool:

@@ -74,7 +74,7 @@ class DetachedCall(BlockingCall[object]):
     @override
     def _complete(self) -> None:
         self.is_done = True
-        exception, self.exception = self.exception, None
+        exception = self._take_exception()
         on_failure = self._on_failure
         # Whoever made the call may keep it in the object it is a method of.
         self._fn = self._on_failure = _ended
@@ -83,13 +83,8 @@ class DetachedCall(BlockingCall[object]):
 
     @override
     def deliver(self) -> None:
-        hosted = self.hosted
-        if hosted is None or not hosted.claim():
-            return
-        if self.is_cancelled:
-            hosted.refuse(self.cancellation())
-        else:
-            self.inner_cancel = hosted.adopt(self._loop).cancel
+        if self.hosted is not None and self.hosted.claim():
+            self._host_apart(self.hosted)
 
     @override
     def cancel(self, msg: object = None) -> bool:
