@@ -62,6 +62,7 @@ def test_what_a_call_leaves_behind_is_ended_on_the_callers_thread(
 @pytest.mark.usefixtures("bridge")
 def test_an_executor_says_so() -> None:
     """Where a thread is asked for directly it is an error of its own."""
-    with ThreadSensitivePool() as pool:
-        with pytest.raises(NoThreadError, match="asgibridge-sensitive.*shutdown"):
-            pool.submit(int)
+    pool = ThreadSensitivePool()
+    with pytest.raises(NoThreadError, match=r"asgibridge-sensitive.*shutdown"):
+        pool.submit(int)
+    pool.close()

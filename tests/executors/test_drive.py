@@ -154,3 +154,20 @@ def test_a_loop_that_moves_at_that_moment_is_not_touched(
 
     monkeypatch.setattr(Drive, "_unpark", learn_of_it)
     assert not drive.call_soon(lambda: None)
+
+
+def test_work_from_another_thread_stops_the_polling(
+    drive: Drive, loop: Counting
+) -> None:
+    """The loop polls, and nothing else would end that."""
+    outcome = Until()
+    other = threading.Thread(target=drive._inbox.put, args=(Work(outcome.run),))
+
+    def begin() -> None:
+        other.start()
+        other.join()
+
+    drive._is_plain = True  # no turns by hand: it is polling when that happens
+    loop.call_soon(begin)
+    drive.drive(outcome)
+    assert outcome.is_done
