@@ -15,6 +15,7 @@ __all__ = (
     "ApplicationLoadError",
     "ApplicationTimeoutError",
     "AsgiProtocolError",
+    "AsgirefImportedError",
     "BodyTooLargeError",
     "BridgeClosedError",
     "BridgeError",
@@ -268,3 +269,7 @@ class SourceError(BridgeError, ConnectionError):
 
 class WireFormatError(BridgeError, ValueError):
     """Raised for outside data that is not a message."""
+
+
+class AsgirefImportedError(BridgeError, ImportError):
+    """Raised when asgiref is to be replaced after it has been imported."""

@@ -9,6 +9,7 @@ from ._decorators import (
     ContextMode as ContextMode,
     SyncToAsyncDecorator as SyncToAsyncDecorator,
 )
+from ._inside import Inside as Inside
 from ._iterate import ThreadIterator as ThreadIterator
 from ._iterate_sync import LoopIterator as LoopIterator
 from ._managers import ThreadManager as ThreadManager
@@ -24,6 +25,7 @@ __all__ = (
     "AsyncToSyncDecorator",
     "Bridge",
     "ContextMode",
+    "Inside",
     "IterateDecorator",
     "LoopIterator",
     "LoopManager",
