@@ -19,6 +19,10 @@ __all__ = ("Inside",)
 T = TypeVar("T")
 
 
+# pyright: reportPrivateUsage=false
+# What is private to Bridge is private to this package.
+
+
 @final
 @attrs.frozen(eq=False)
 class Inside:
@@ -55,7 +59,8 @@ class Inside:
         self, fn: Callable[..., Awaitable[T]], *, force_new_loop: bool
     ) -> Callable[..., T]:
         """Do what `Bridge.async_to_sync` does, whatever *fn* looks like."""
-        return AsyncToSync(self._engine, force_new_loop, helper_loop=False).wrap(fn)
+        make = AsyncToSync(self._engine, force_new_loop, False)  # noqa: FBT003  # attrs: by position
+        return make.wrap(fn)
 
     @property
     def sensitive_executor(self) -> BlockingExecutor:

@@ -142,7 +142,7 @@ class AsyncToSync(Generic[P, R]):
 
     def _wait_for(self, awaitable: Awaitable[Any]) -> Any:  # noqa: ANN401  # what it gives
         __traceback_hide__ = True  # noqa: F841  # debug pages ask for it
-        crossing = DEFAULT.get().unchecked_sync(
+        crossing: Callable[..., Any] = DEFAULT.get().unchecked_sync(
             _await, force_new_loop=self.force_new_loop
         )
         try:
@@ -160,8 +160,8 @@ class AsyncToSync(Generic[P, R]):
             raise RuntimeError(msg)
 
 
-_MAIN_WRAP: Final = AsyncToSync.main_wrap
+_MAIN_WRAP: Final[object] = AsyncToSync.__dict__["main_wrap"]
 
 
-async def _await(awaitable: Awaitable[R]) -> R:
+async def _await(awaitable: Awaitable[Any]) -> object:
     return await awaitable

@@ -103,9 +103,11 @@ def _is_original(name: object) -> bool:
 def _holders() -> Iterable[str]:
     """List the modules that have something of asgiref in their namespace."""
     for name, module in sorted(sys.modules.items()):
-        if _is_original(name) or not isinstance(module, ModuleType):
-            continue
-        if any(map(_is_of_original, list(vars(module).values()))):
+        # Anything can be put in there, None as well.
+        namespace: dict[str, object] = getattr(module, "__dict__", {})
+        if not _is_original(name) and any(
+            map(_is_of_original, list(namespace.values()))
+        ):
             yield name
 
 

@@ -12,20 +12,24 @@ __all__ = ("iscoroutinefunction", "markcoroutinefunction", "runs_when_awaited")
 F = TypeVar("F", bound=Callable[..., Any])
 
 # Before 3.12 functions are marked for asyncio only.
-_MARKS_ARE_INSPECTED: Final = hasattr(inspect, "markcoroutinefunction")
+_ASYNCIO_MARK: Final[object] = getattr(asyncio.coroutines, "_is_coroutine", None)
 
-if _MARKS_ARE_INSPECTED:  # pragma: no cover  # which of the two, Python decides
-    iscoroutinefunction: Callable[[object], bool] = inspect.iscoroutinefunction
-    markcoroutinefunction: Callable[[Any], Any] = getattr(  # noqa: B009  # not in 3.11
-        inspect, "markcoroutinefunction"
-    )
-else:  # pragma: no cover
-    iscoroutinefunction = asyncio.iscoroutinefunction
+iscoroutinefunction: Final[Callable[[object], bool]] = (
+    inspect.iscoroutinefunction
+    if hasattr(inspect, "markcoroutinefunction")
+    else asyncio.iscoroutinefunction
+)
 
-    def markcoroutinefunction(func: F) -> F:
-        """Have *func* taken for a coroutine function."""
-        func._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]  # noqa: SLF001  # asyncio's mark has no other spelling
-        return func
+
+def _mark_for_asyncio(func: F) -> F:
+    """Have *func* taken for a coroutine function."""
+    func.__dict__["_is_coroutine"] = _ASYNCIO_MARK
+    return func
+
+
+markcoroutinefunction: Final[Callable[[Any], Any]] = getattr(
+    inspect, "markcoroutinefunction", _mark_for_asyncio
+)
 
 
 def runs_when_awaited(fn: object) -> bool:

@@ -147,7 +147,7 @@ class SyncToAsync(Generic[P, R]):
         return await self._cross(handler)(loop, exc_info, list[Any](), _run, child)
 
 
-_THREAD_HANDLER: Final = SyncToAsync.thread_handler
+_THREAD_HANDLER: Final[object] = SyncToAsync.__dict__["thread_handler"]
 
 
 def _run(child: Callable[[], T]) -> T:

@@ -70,6 +70,6 @@ def view_of(executor: BlockingExecutor) -> CurrentThreadExecutor:
     view = _VIEWS.get(id(executor))
     if view is None:
         view = CurrentThreadExecutor()
-        view._executor = executor  # noqa: SLF001  # made here
+        view._executor = executor  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # made here
         view = _VIEWS.setdefault(id(executor), view)
     return view

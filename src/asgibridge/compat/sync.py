@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context
+from functools import partial
 from typing import Any, ParamSpec, TypeVar, overload
 
 from ..types import BlockingExecutor
@@ -53,7 +54,7 @@ def async_to_sync(
     Without *awaitable*, return a decorator with these options.
     """
     if awaitable is None:
-        return lambda fn: AsyncToSync(fn, force_new_loop=force_new_loop)
+        return partial(AsyncToSync[..., Any], force_new_loop=force_new_loop)
     return AsyncToSync(awaitable, force_new_loop=force_new_loop)
 
 
@@ -88,8 +89,11 @@ def sync_to_async(
     Without *func*, return a decorator with these options.
     """
     if func is None:
-        return lambda fn: SyncToAsync(
-            fn, thread_sensitive=thread_sensitive, executor=executor, context=context
+        return partial(
+            SyncToAsync[..., Any],
+            thread_sensitive=thread_sensitive,
+            executor=executor,
+            context=context,
         )
     return SyncToAsync(
         func, thread_sensitive=thread_sensitive, executor=executor, context=context
