@@ -43,13 +43,12 @@ class AsyncSingleThreadContext:
         value: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        scope = self._scope
-        if ASYNC_SINGLE_THREAD_CONTEXT.get(None) is not self or scope is None:
+        token, scope = self.token, self._scope
+        if token is None or scope is None:
             return
-        token, self.token, self._scope = self.token, None, None
+        self.token = self._scope = None
         scope.__exit__(exc, value, tb)
-        if token is not None:
-            ASYNC_SINGLE_THREAD_CONTEXT.reset(token)
+        ASYNC_SINGLE_THREAD_CONTEXT.reset(token)
 
 
 class ThreadSensitiveContext:

@@ -32,8 +32,10 @@ class Default:
 
     def get(self) -> Inside:
         """Return the current bridge."""
-        if (current := self.current) is not None:
-            return current
+        return self.current or self.build()
+
+    def build(self) -> Inside:
+        """Make a bridge, unless there is one by now."""
         with self._lock:
             if self.current is None:
                 self._built = Bridge()

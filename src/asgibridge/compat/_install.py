@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Final, final
+from typing import Final, cast, final
 
 from ..errors import AsgirefImportedError
 
@@ -67,9 +67,8 @@ class _Finder(MetaPathFinder, Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Leave the module as it was."""
-        spec = module.__spec__
-        if spec is not None:
-            module.__spec__ = spec.loader_state
+        spec = cast("ModuleSpec", module.__spec__)  # that of find_spec
+        module.__spec__ = spec.loader_state
 
 
 def install_as_asgiref() -> None:

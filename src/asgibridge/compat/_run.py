@@ -1,11 +1,13 @@
 """Running somebody's program with asgibridge in the place of asgiref."""
 
 import os
-import runpy
 import sys
+from importlib.abc import InspectLoader
 from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from types import CodeType
+from typing import Final, NoReturn, final
 
 from ._install import install_as_asgiref
 
@@ -35,8 +37,7 @@ def main(arguments: list[str]) -> None:
     elif arguments and not arguments[0].startswith("-"):
         _run_file(arguments[0], arguments[1:])
     else:
-        sys.stderr.write(f"{USAGE}\n")
-        raise SystemExit(2)
+        _fail("nothing to run")
 
 
 def run_again(arguments: list[str]) -> None:
@@ -45,26 +46,54 @@ def run_again(arguments: list[str]) -> None:
     main([*(["-m"] if kind == "module" else []), *([name] if name else []), *arguments])
 
 
+@final
+class _Spec(ModuleSpec):
+    """Names this module, whatever package the program is of."""
+
+    def __init__(self, package: str) -> None:
+        super().__init__(__name__, None)
+        self._package = package
+
+    @property
+    def parent(self) -> str:
+        return self._package
+
+
 def _run_module(name: str, arguments: list[str]) -> None:
-    os.environ[_VARIABLE] = f"module:{name}"
-    sys.argv[:] = [name, *arguments]
     sys.path.insert(0, str(Path.cwd()))
-    runpy.run_module(name, run_name="__main__", alter_sys=True)
+    spec = find_spec(name)
+    if spec is not None and spec.submodule_search_locations is not None:
+        spec = find_spec(f"{name}.__main__")
+    if spec is None or not isinstance(spec.loader, InspectLoader):
+        _fail(f"there is no module {name!r} that could be run")
+    # None where it was compiled by something else than Python.
+    code = spec.loader.get_code(spec.name) or ""
+    path = spec.origin or name
+    _run_code(code, f"module:{name}", path, [path, *arguments], spec.parent or "")
 
 
 def _run_file(name: str, arguments: list[str]) -> None:
     path = Path(name)
     if not path.is_file():
-        sys.stderr.write(f"there is no file {name!r} to run\n{USAGE}\n")
-        raise SystemExit(2)
-    os.environ[_VARIABLE] = f"file:{path.resolve()}"
-    sys.argv[:] = [name, *arguments]
+        _fail(f"there is no file {name!r} to run")
     sys.path.insert(0, str(path.resolve().parent))
     code = compile(path.read_bytes(), str(path), "exec")
+    _run_code(code, f"file:{path.resolve()}", name, [name, *arguments], "")
+
+
+def _run_code(
+    code: CodeType | str, what: str, path: str, argv: list[str], package: str
+) -> None:
+    os.environ[_VARIABLE] = what
+    sys.argv[:] = argv
     namespace = sys.modules["__main__"].__dict__
-    namespace["__file__"] = str(path)
-    namespace["__spec__"] = ModuleSpec(__name__, None)
+    namespace.update(__file__=path, __package__=package, __spec__=_Spec(package))
     exec(code, namespace)  # noqa: S102  # it is what the user asked for
+
+
+def _fail(message: str) -> NoReturn:
+    sys.stderr.write(f"{message}\n{USAGE}\n")
+    raise SystemExit(2)
 
 
 if __name__ == "__main__":

@@ -57,8 +57,7 @@ class ApplicationCommunicator:
         future = self.future
         try:
             async with asyncio.timeout(timeout):
-                with suppress(asyncio.CancelledError):
-                    await asyncio.wait([future])
+                await asyncio.wait([future])
             self._raise_its_error()
         finally:
             await self._cancel()
