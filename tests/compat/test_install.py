@@ -149,8 +149,8 @@ def test_importing_main_does_nothing() -> None:
 
 def test_what_multiprocessing_imports_first_installs() -> None:
     code = (
-        "import runpy, warnings\n"
-        "runpy.run_module('asgibridge.compat._run', run_name='__mp_main__')\n"
+        "from asgibridge.compat import _run\n"
+        "_run.start('__mp_main__')\n"
         "from asgiref.sync import SyncToAsync\n"
         "print(SyncToAsync.__module__)"
     )

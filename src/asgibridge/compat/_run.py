@@ -96,8 +96,13 @@ def _fail(message: str) -> NoReturn:
     raise SystemExit(2)
 
 
-if __name__ == "__main__":
-    run_again(sys.argv[1:])
-elif __name__ == "__mp_main__":
-    # A child of multiprocessing's "spawn", on its way to the user's code.
-    install_as_asgiref()
+def start(name: str) -> None:
+    """Do what is to be done when this module is executed as *name*."""
+    if name == "__main__":
+        run_again(sys.argv[1:])
+    elif name == "__mp_main__":
+        # A child of multiprocessing's "spawn", on its way to the user's code.
+        install_as_asgiref()
+
+
+start(__name__)
