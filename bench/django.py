@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -79,6 +79,7 @@ def main() -> None:
 
 
 Measure = Callable[[Scenario, str], float]
+Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 def _options() -> argparse.Namespace:
@@ -137,12 +138,14 @@ def _measure_inside(environment: Mapping[str, str], seconds: float) -> Measure:
 
 async def _inside(path: str, seconds: float) -> float:
     sys.path.insert(0, str(PROJECT))
-    application: Any = __import__("shop.asgi", fromlist=["application"]).application
+    application: Application = __import__(
+        "shop.asgi", fromlist=["application"]
+    ).application
     await _requests(application, path, 0.3)
     return await _requests(application, path, seconds)
 
 
-async def _requests(application: Any, path: str, seconds: float) -> float:
+async def _requests(application: Application, path: str, seconds: float) -> float:
     scope: dict[str, Any] = {
         "type": "http",
         "asgi": {"version": "3.0"},
@@ -243,7 +246,7 @@ def _wrk(address: str, seconds: float) -> float:
 def _on_cpu(number: int) -> list[str]:
     """Return what starts a command on one of the CPUs."""
     cpus = sorted(os.sched_getaffinity(0))
-    if len(cpus) < 2 or shutil.which("taskset") is None:  # noqa: PLR2004  # two CPUs
+    if len(cpus) < 2 or shutil.which("taskset") is None:
         return []
     return ["taskset", "-c", str(cpus[number])]
 

@@ -19,14 +19,14 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """Serve the project; yield a client for it."""
     database = tmp_path_factory.mktemp("django") / "db.sqlite3"
     environment = os.environ | {"ASGIBRIDGE_EXAMPLE_DATABASE": str(database)}
-    subprocess.run(  # noqa: S603  # our own arguments
+    subprocess.run(
         [sys.executable, "manage.py", "migrate", "--run-syncdb", "-v", "0"],
         cwd=PROJECT,
         env=environment,
         check=True,
         timeout=60,
     )
-    server = subprocess.Popen(  # noqa: S603  # our own arguments
+    server = subprocess.Popen(
         [sys.executable, "-u", "-m", "uvicorn", "shop.asgi:application", "--port=0"],
         cwd=PROJECT,
         env=environment,

@@ -73,6 +73,44 @@ def test_importing_it_and_keeping_nothing_is_an_error_too() -> None:
     assert "none by name" in run(code, ok=False)
 
 
+def test_channels_runs_its_database_code_on_it() -> None:
+    output = run(
+        INSTALL
+        + """
+install_as_asgiref()
+import asyncio, threading
+import django
+from django.conf import settings
+settings.configure(DATABASES={"default": {
+    "ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}})
+django.setup()
+import channels.db
+from channels.consumer import SyncConsumer
+from channels.db import DatabaseSyncToAsync, database_sync_to_async
+from channels.testing import ApplicationCommunicator
+closed = []
+channels.db.close_old_connections = lambda: closed.append(threading.get_ident())
+
+class Consumer(SyncConsumer):
+    def test_ping(self, message):
+        self.send({"type": "pong", "thread": threading.get_ident()})
+
+async def main():
+    thread = await database_sync_to_async(threading.get_ident)()
+    assert closed == [thread, thread], closed
+    talk = ApplicationCommunicator(Consumer.as_asgi(), {"type": "test"})
+    await talk.send_input({"type": "test.ping"})
+    pong = await talk.receive_output(10)
+    assert pong["thread"] == closed[-1] != threading.get_ident()
+    talk.stop()
+
+asyncio.run(main())
+print(DatabaseSyncToAsync.__mro__[1].__module__)
+"""
+    )
+    assert output == "asgibridge.compat._sync_to_async\n"
+
+
 SHOW = """
 import json, sys
 from asgiref.sync import SyncToAsync

@@ -213,9 +213,9 @@ def test_local_has_asgirefs_signature() -> None:
     del plain.x
     assert not hasattr(plain, "x")
     assert isinstance(plain, Local)
-    assert type(plain) is OurLocal
     assert isinstance(critical, Local)
-    assert type(critical) is ThreadCriticalLocal
+    types = [type(local) for local in (plain, critical)]
+    assert types == [OurLocal, ThreadCriticalLocal]
     other: object = 1
     assert not isinstance(other, Local)
 

@@ -13,6 +13,6 @@ if not os.environ.get("ASGIBRIDGE_EXAMPLE_ORIGINAL"):
 
     install_as_asgiref()
 
-from django.core.asgi import get_asgi_application  # noqa: E402  # asgiref comes first
+from django.core.asgi import get_asgi_application
 
 application = get_asgi_application()
