@@ -126,7 +126,7 @@ def _measure_inside(environment: Mapping[str, str], seconds: float) -> Measure:
         output = subprocess.run(  # noqa: S603  # our own arguments
             [*_on_cpu(0), *command, "--seconds", str(seconds)],
             cwd=PROJECT.parents[1],
-            env=os.environ | environment | _environment(scenario, side),
+            env={**os.environ, **environment, **_environment(scenario, side)},
             check=True,
             text=True,
             stdout=subprocess.PIPE,
@@ -194,7 +194,7 @@ def _measure_served(
     def measure(scenario: Scenario, side: str) -> float:
         key = (scenario.middleware, side)
         if key not in addresses:
-            variables = environment | _environment(scenario, side)
+            variables = {**environment, **_environment(scenario, side)}
             addresses[key] = servers.enter_context(_served(side, variables))
         address = addresses[key] + scenario.path
         _wrk(address, 0.5)
@@ -212,7 +212,7 @@ def _served(side: str, environment: Mapping[str, str]) -> Iterator[str]:
     process = subprocess.Popen(  # noqa: S603  # our own arguments
         [*_on_cpu(0), *command],
         cwd=PROJECT,
-        env=os.environ | environment,
+        env={**os.environ, **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

@@ -33,6 +33,7 @@ __all__ = (
     "MessageIgnoredError",
     "MessageTimeoutError",
     "MissingScopeKeyError",
+    "NoThreadError",
     "NotAnApplicationError",
     "NotAsyncError",
     "NotEnteredError",
@@ -88,6 +89,10 @@ class ExecutorClosedError(BridgeError, RuntimeError):
 
 class ExecutorDroppedCallError(BridgeError, RuntimeError):
     """Raised when an executor cancelled a call that it had accepted."""
+
+
+class NoThreadError(BridgeError, RuntimeError):
+    """Raised when no thread can be started, as at the end of the interpreter."""
 
 
 class WrongThreadError(BridgeError, RuntimeError):

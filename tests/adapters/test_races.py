@@ -159,16 +159,16 @@ def test_threads_end_with_the_last_of_several_lifespans(
 
     async def main() -> None:
         adapter = WsgiToAsgi(app, bridge=bridge)
-        pool = adapter._pool
+        detacher = adapter._detacher
         lives = [server(incoming=[], type="lifespan") for _ in range(2)]
         tasks = [asyncio.ensure_future(life.run(adapter)) for life in lives]
         await lives[1].until(lambda: lives[1].asked)
         lives[0].feed({"type": "lifespan.shutdown"})
         await tasks[0]
-        assert adapter._pool is pool
+        assert adapter._detacher is detacher
         lives[1].feed({"type": "lifespan.shutdown"})
         await tasks[1]
-        assert adapter._pool is not pool
+        assert adapter._detacher is not detacher
 
     asyncio.run(main())
 
@@ -194,5 +194,32 @@ def test_a_task_that_becomes_ready_while_it_announces_its_sleep_does_not_sleep()
         call._waiting.append(future)
         call._wake_task()  # once is enough
         assert call._waiting == []
+
+    asyncio.run(main())
+
+
+def test_a_line_is_cancelled_as_a_future_is() -> None:
+    """With its message, while the task is parked on it; else the task is asked."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        line = Line(loop, Mailbox(loop))
+        assert not line.cancel()
+
+        async def park() -> None:
+            line.is_idle = True
+            await line
+
+        for message in (None, "because"):
+            task = asyncio.ensure_future(park())
+            await asyncio.sleep(0)
+            task.cancel(message)
+            with pytest.raises(asyncio.CancelledError) as caught:
+                await task
+            assert caught.value.args == (() if message is None else (message,))
+        task = asyncio.ensure_future(park())
+        await asyncio.sleep(0)
+        line.ring()
+        await task
 
     asyncio.run(main())

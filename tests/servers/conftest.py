@@ -1,7 +1,6 @@
 """An event loop in simulated time, for everything that waits; real brokers."""
 
 import asyncio
-import json
 import os
 import selectors
 import shutil
@@ -144,8 +143,8 @@ def redis_server() -> Iterator[RedisServer]:
     # A short path: those of unix sockets have at most 107 characters.
     with tempfile.TemporaryDirectory(prefix="redis") as directory:
         server = RedisServer(_binary("redis-server", "redis-server"), Path(directory))
-        server.start()
         try:
+            server.start()
             yield server
         finally:
             server.stop()
@@ -167,21 +166,20 @@ class NatsServer:
         directory = str(self._directory)
         command = [self._binary, "--addr", "127.0.0.1", "--port", str(self.port)]
         command += ["--jetstream", "--store_dir", directory]
-        command += ["--ports_file_dir", directory, *options]
+        command += options
         # S603: the test's own server.
         self._process = subprocess.Popen(  # noqa: S603
             command, stderr=subprocess.PIPE, text=True
         )
         assert self._process.stderr is not None
         for line in self._process.stderr:
+            # Each line of its log has the process's number: this is the one.
+            assert line.startswith(f"[{self._process.pid}]")
+            if "Listening for client connections on" in line:
+                self.port = int(line.rpartition(":")[2])
             if "Server is ready" in line:
-                break
-        else:
-            pytest.fail("nats-server did not start")
-        # The file's name has the process's number: this is the one.
-        (ports,) = self._directory.glob(f"*_{self._process.pid}.ports")
-        found = json.loads(ports.read_text())["nats"][0]
-        self.port = int(found.rpartition(":")[2])
+                return
+        pytest.fail("nats-server did not start")
 
     def stop(self) -> None:
         if self._process is not None:
@@ -196,8 +194,8 @@ def nats_server() -> Iterator[NatsServer]:
     pytest.importorskip("nats")
     with tempfile.TemporaryDirectory(prefix="nats") as directory:
         server = NatsServer(_binary("nats-server", "nats-server"), Path(directory))
-        server.start()
         try:
+            server.start()
             yield server
         finally:
             server.stop()

@@ -25,7 +25,7 @@ from asgibridge.servers import (
     open_stdin,
     open_stdout,
 )
-from asgibridge.types import MessageApplication, MessageEvent, MessageScope
+from asgibridge.types import ASGIApp, MessageEvent, MessageScope
 
 Simulate = Callable[[Coroutine[Any, Any, None]], float]
 Receive = Callable[[], Awaitable[MessageEvent]]
@@ -355,7 +355,7 @@ def test_long_lines_of_a_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
 
 @contextlib.asynccontextmanager
 async def tcp_server(
-    app: MessageApplication = echo, *, patience: float = 10.0
+    app: ASGIApp = echo, *, patience: float = 10.0
 ) -> AsyncGenerator[TcpSource, None]:
     """Serve an application over TCP, on a free port."""
     source = TcpSource("127.0.0.1", 0)

@@ -4,7 +4,7 @@ import asyncio
 import contextvars
 import copy
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -21,9 +21,9 @@ from asgibridge.servers import (
     StatelessServer,
 )
 from asgibridge.types import (
+    ASGIApp,
     CloseReason,
     Envelope,
-    MessageApplication,
     MessageEvent,
     MessageScope,
     Settlement,
@@ -69,7 +69,7 @@ class Witness:
 class Story:
     """A server with an in-memory source and sink, and what it was told."""
 
-    application: MessageApplication
+    application: ASGIApp
     limits: Limits = attrs.field(factory=Limits)
     options: dict[str, Any] = attrs.field(factory=dict[str, Any])
     source: MemorySource = attrs.field(factory=MemorySource)
@@ -817,7 +817,7 @@ class Trouble:
 
 
 def troubled(
-    app: MessageApplication,
+    app: ASGIApp,
     *,
     limits: Limits | None = None,
     **failing: list[BaseException | None],
@@ -947,7 +947,8 @@ def test_a_lost_lease_ends_the_instance(simulate: Simulate, where: str) -> None:
         await send({"type": "not reached"})
 
     async def main() -> None:
-        server, memory, witness = troubled(app, **{where: [LeaseLostError("gone")] * 9})
+        failures: list[BaseException | None] = [LeaseLostError("gone")] * 9
+        server, memory, witness = troubled(app, limits=None, **{where: failures})
         for _ in range(3):
             memory.put_nowait(say("a"))
         async with asyncio.TaskGroup() as group:
@@ -1082,7 +1083,7 @@ def test_the_scope_is_a_copy(simulate: Simulate) -> None:
 def test_its_own_disconnect_event(simulate: Simulate) -> None:
     """The event that tells an instance to end can be chosen."""
 
-    def disconnect(scope: MessageScope, reason: CloseReason, /) -> MessageEvent:
+    def disconnect(scope: Mapping[str, Any], reason: CloseReason, /) -> MessageEvent:
         return {"type": "bye", "reason": reason, "to": scope["type"]}
 
     async def main() -> None:

@@ -9,6 +9,7 @@ from ._decorators import (
     ContextMode as ContextMode,
     SyncToAsyncDecorator as SyncToAsyncDecorator,
 )
+from ._detached import DetachedCall as DetachedCall, Detacher as Detacher
 from ._inside import Inside as Inside
 from ._iterate import ThreadIterator as ThreadIterator
 from ._iterate_sync import LoopIterator as LoopIterator
@@ -25,6 +26,8 @@ __all__ = (
     "AsyncToSyncDecorator",
     "Bridge",
     "ContextMode",
+    "DetachedCall",
+    "Detacher",
     "Inside",
     "IterateDecorator",
     "LoopIterator",

@@ -18,6 +18,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "check": "demo",
     "demo": "demo",
     "serve": "demo",
+    "worker": "demo",
 }
 """Name of each command, and the extra that installs what it imports."""
 

@@ -68,9 +68,9 @@ class Drive:
         self._threads = threads
         self._thread = get_ident()
         self._state = State.STILL
-        # Only loops of ours are turned by hand; in debug mode not even those,
-        # which look at each of their callbacks then.
-        self._is_plain = not isinstance(loop, RecyclableLoop) or loop.get_debug()
+        self._is_plain = (
+            not isinstance(loop, RecyclableLoop) or not loop.can_be_turned()
+        )
         # Whether what was ready has been run, in debug mode.
         self._has_polled = False
         # Whether we have the loop stopped ourselves.

@@ -86,6 +86,8 @@ class LoopCall(Generic[T]):
 
     def give_up(self) -> None:
         """End the wait without the task: its loop has stopped."""
+        if self._coro is not None:
+            self._coro.close()  # the task was never made
         if not self.is_done:
             self._exception = self.stopped()
             self.announce()

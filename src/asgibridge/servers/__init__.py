@@ -1,5 +1,9 @@
 """Servers that hold no client sockets: applications fed from message streams."""
 
+from ._addresses import (
+    StreamOptions as StreamOptions,
+    open_streams as open_streams,
+)
 from ._codec import LineCodec as LineCodec
 from ._envelope import Message as Message
 from ._handler import (
@@ -7,6 +11,7 @@ from ._handler import (
     HandlerServer as HandlerServer,
     InputQueue as InputQueue,
 )
+from ._health import Health as Health
 from ._limits import Backoff as Backoff, FullPolicy as FullPolicy, Limits as Limits
 from ._lines import (
     LineReader as LineReader,
@@ -19,7 +24,10 @@ from ._memory import (
     MemorySink as MemorySink,
     MemorySource as MemorySource,
 )
-from ._server import StatelessServer as StatelessServer
+from ._server import (
+    StatelessServer as StatelessServer,
+    stop_on_signals as stop_on_signals,
+)
 from ._stdio import open_stdin as open_stdin, open_stdout as open_stdout
 from ._tcp import TcpSink as TcpSink, TcpSource as TcpSource
 
@@ -29,6 +37,7 @@ __all__ = (
     "DeadLetter",
     "FullPolicy",
     "HandlerServer",
+    "Health",
     "InputQueue",
     "Limits",
     "LineCodec",
@@ -40,8 +49,11 @@ __all__ = (
     "MemorySource",
     "Message",
     "StatelessServer",
+    "StreamOptions",
     "TcpSink",
     "TcpSource",
     "open_stdin",
     "open_stdout",
+    "open_streams",
+    "stop_on_signals",
 )

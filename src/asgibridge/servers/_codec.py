@@ -92,7 +92,11 @@ class LineCodec:
         Raises:
             WireFormatError: If the event cannot be written as JSON.
         """
-        to, text = recipient(envelope, event), event.get("text")
+        return self.encode_for(recipient(envelope, event), event)
+
+    def encode_for(self, to: str, event: Mapping[str, Any]) -> str:
+        """Return an event for the conversation *to*, as `encode` does."""
+        text = event.get("text")
         if self.writes_json or event["type"] != "message.send" or text is None:
             return dump_json({"scope_id": to, "event": dict(event)}) + "\n"
         prefix = f"{to}: " if self.is_named else ""

@@ -131,26 +131,31 @@ class Dispatcher:
         """Hand the next message of a non-empty inbox to an instance."""
         conversation = instance.conversation
         delivery = conversation.inbox.popleft()
-        self.make_known_room(conversation)
+        if conversation.room is not None:
+            self.make_known_room(conversation)
         instance.in_hand = delivery
         instance.has_received = True
         instance.envelope = delivery.envelope
-        self._busy.add(instance)
+        if self.limits.message_timeout is not None:
+            self._busy.add(instance)
         return delivery
 
     def relax(self, instance: Instance) -> None:
         """Note that an instance is done with the message in its hand."""
-        self._busy.discard(instance)
+        if self.limits.message_timeout is not None:
+            self._busy.discard(instance)
 
     def ended(self, instance: Instance) -> None:
         """Note that an instance is gone, and use its place."""
         conversation = instance.conversation
         conversation.instance = None
-        for deadlines in (self._idle, self._busy, self._ending, self._deaf):
-            deadlines.discard(instance)
         self.running -= 1
-        if instance.closing is not None and not instance.is_deaf:
-            self._closing -= 1
+        # It is not idle, for it does not wait, and not busy: see relax().
+        if instance.closing is not None:
+            self._ending.discard(instance)
+            self._deaf.discard(instance)
+            if not instance.is_deaf:
+                self._closing -= 1
         self._advance(conversation)
         while self._waiting and self.running < self.limits.max_applications:
             self._open(self._waiting.popitem(last=False)[0])
@@ -335,6 +340,8 @@ class Dispatcher:
         )
         # Nobody can count on its place any longer.
         instance.is_deaf = True
+        # Libraries lose cancellations; this one may get through.
+        instance.cancel()
         self._closing -= 1
         self._make_room()
 

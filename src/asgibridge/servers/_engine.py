@@ -1,17 +1,17 @@
 """The parts of a server, put together for one run on one event loop."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, final
 
 import attrs
 
 from ..errors import LeaseLostError
 from ..types import (
+    ASGIApp,
     Clock,
     CloseReason,
     Envelope,
-    MessageApplication,
     MessageEvent,
     MessageScope,
     MessageSource,
@@ -44,7 +44,7 @@ class Engine:
     @classmethod
     def create(
         cls,
-        application: MessageApplication,
+        application: ASGIApp,
         source: MessageSource,
         send: Callable[[Envelope, MessageEvent], Awaitable[None]],
         *,
@@ -52,7 +52,7 @@ class Engine:
         observers: Iterable[ServerObserver],
         clock: Clock | None,
         make_scope: Callable[[Envelope], MessageScope],
-        disconnect: Callable[[MessageScope, CloseReason], MessageEvent],
+        disconnect: Callable[[Mapping[str, Any], CloseReason], MessageEvent],
         failed: Callable[[Instance, BaseException], Awaitable[None]] | None = None,
     ) -> "Engine":
         """Put the parts together on the running loop."""

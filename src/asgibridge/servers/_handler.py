@@ -5,9 +5,10 @@ from typing import TypedDict, cast, final
 
 import attrs
 
+from ..adapters import ASGI2App, Asgi2ToAsgi3, is_asgi2
 from ..types import (
+    ASGIApp,
     Envelope,
-    MessageApplication,
     MessageEvent,
     MessageScope,
     Settlement,
@@ -47,6 +48,12 @@ class InputQueue:
 
     async def put(self, event: MessageEvent) -> None:
         """Add an event; wait while too many are not yet handled."""
+        try:
+            self.put_nowait(event)
+        except asyncio.QueueFull:
+            await self._put_later(event)
+
+    async def _put_later(self, event: MessageEvent) -> None:
         await self._engine.ledger.wait_credit()
         await self._engine.accept(Message(self._scope_id, event, self._scope))
 
@@ -102,20 +109,24 @@ class HandlerServer:
     events are lost, and the log says so.
 
     Args:
-        application: An ASGI 3 application.
+        application: An ASGI application, of version 3 or 2.
         max_applications: How many application instances may live at once.
         limits: More limits; *max_applications* replaces theirs.
     """
 
     def __init__(
         self,
-        application: MessageApplication,
+        application: ASGIApp | ASGI2App,
         max_applications: int = 1000,
         *,
         limits: Limits | None = None,
     ) -> None:
         """Make a server; nothing is started."""
-        self.application = application
+        self.application: ASGIApp = (
+            Asgi2ToAsgi3(cast("ASGI2App", application))
+            if is_asgi2(application)
+            else cast("ASGIApp", application)
+        )
         self.max_applications = max_applications
         self._limits = limits or Limits()
         self._engine: Engine | None = None

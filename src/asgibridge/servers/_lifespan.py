@@ -7,7 +7,7 @@ from typing import Any, Literal, Self, final
 import attrs
 
 from ..errors import LifespanError
-from ..types import MessageApplication, MessageEvent
+from ..types import ASGIApp, MessageEvent
 from ._reporter import Reporter
 
 __all__ = ("Lifespan", "LifespanMode")
@@ -38,7 +38,7 @@ class Lifespan:
             start, or with ``on`` does not know the lifespan protocol.
     """
 
-    _application: MessageApplication = attrs.field(alias="application")
+    _application: ASGIApp = attrs.field(alias="application")
     _mode: LifespanMode = attrs.field(alias="mode")
     _reporter: Reporter = attrs.field(alias="reporter")
     _timeout: float = attrs.field(alias="timeout")

@@ -55,7 +55,9 @@ class Reporter:
 
     def failed(self, what: str, exception: BaseException) -> None:
         """Report something that raised."""
-        logger.error("%s: %r", what, exception, exc_info=exception)
+        # Where a connection broke is no news, and there may be many of them.
+        trace = None if isinstance(exception, ConnectionError) else exception
+        logger.error("%s: %r", what, exception, exc_info=trace)
         for observer in self.observers:
             self._tell(observer.failed, what, exception)
 

@@ -3,8 +3,8 @@
 import asyncio
 import contextvars
 import functools
-from collections.abc import Awaitable, Callable
-from typing import final
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, final
 
 import attrs
 
@@ -15,9 +15,9 @@ from ..errors import (
     ReceiveError,
 )
 from ..types import (
+    ASGIApp,
     CloseReason,
     Envelope,
-    MessageApplication,
     MessageEvent,
     MessageScope,
     Settlement,
@@ -29,7 +29,7 @@ from ._records import Delivery, Instance
 __all__ = ("InstanceRunner", "disconnect_event")
 
 
-def disconnect_event(scope: MessageScope, reason: CloseReason, /) -> MessageEvent:
+def disconnect_event(scope: Mapping[str, Any], reason: CloseReason, /) -> MessageEvent:
     """Return the event that tells an application instance to end.
 
     Its type is that of the scope with ``.disconnect`` behind it, as in ASGI's
@@ -51,10 +51,10 @@ class InstanceRunner:
         failed: Told when an instance raised, before its message is settled.
     """
 
-    application: MessageApplication
+    application: ASGIApp
     send: Callable[[Envelope, MessageEvent], Awaitable[None]]
     make_scope: Callable[[Envelope], MessageScope]
-    disconnect: Callable[[MessageScope, CloseReason], MessageEvent]
+    disconnect: Callable[[Mapping[str, Any], CloseReason], MessageEvent]
     failed: Callable[[Instance, BaseException], Awaitable[None]]
     ledger: Ledger
     dispatcher: Dispatcher = attrs.field(init=False)  # set by who makes both
@@ -78,7 +78,9 @@ class InstanceRunner:
             error = await self._call(instance)
             dispatcher.relax(instance)
             reason = instance.closing or ("returned" if error is None else "failed")
-            await self._conclude(instance, error)
+            # Most end at their disconnect event, and leave nothing behind.
+            if error is not None or instance.in_hand or not instance.was_told:
+                await self._conclude(instance, error)
         finally:
             # Cancelled while it settled.
             if instance.in_hand is not None:
@@ -116,26 +118,27 @@ class InstanceRunner:
         try:
             if instance.in_hand is not None:
                 await self._finish(instance, instance.in_hand)
-            return await self._next(instance)
+            inbox, dispatcher = instance.conversation.inbox, self.dispatcher
+            while instance.closing is None:
+                if inbox:
+                    return dispatcher.take(instance).envelope.event
+                waiter = dispatcher.park(instance)
+                try:
+                    await waiter
+                finally:
+                    dispatcher.unpark(instance)
+            return await self._tell(instance, instance.closing)
         finally:
             instance.is_receiving = False
 
-    async def _next(self, instance: Instance) -> MessageEvent:
-        inbox, dispatcher = instance.conversation.inbox, self.dispatcher
-        while instance.closing is None:
-            if inbox:
-                return dispatcher.take(instance).envelope.event
-            waiter = dispatcher.park(instance)
-            try:
-                await waiter
-            finally:
-                dispatcher.unpark(instance)
+    async def _tell(self, instance: Instance, reason: CloseReason) -> MessageEvent:
+        """Return the event that tells an instance to end; once."""
         if instance.was_told:
             # It does not care for its end, and nothing will come any more.
-            dispatcher.cancel(instance, instance.closing)
+            self.dispatcher.cancel(instance, reason)
             await asyncio.get_running_loop().create_future()
         instance.was_told = True
-        return self.disconnect(self.make_scope(instance.envelope), instance.closing)
+        return self.disconnect(instance.envelope.scope, reason)
 
     async def _finish(self, instance: Instance, delivery: Delivery) -> None:
         delivery.handled = True

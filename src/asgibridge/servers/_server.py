@@ -3,17 +3,17 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Coroutine, Generator, Iterable
+from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
 from typing import Any, final
 
 import attrs
 
 from ..errors import SourceError
 from ..types import (
+    ASGIApp,
     Clock,
     CloseReason,
     Envelope,
-    MessageApplication,
     MessageEvent,
     MessageScope,
     MessageSink,
@@ -31,6 +31,10 @@ __all__ = ("StatelessServer", "stop_on_signals")
 # More than this at once does not make anything faster, and less of it has to
 # be given back at shutdown.
 _MAX_BATCH = 256
+
+
+def _as_tuple(observers: Iterable[ServerObserver]) -> tuple[ServerObserver, ...]:
+    return tuple(observers)
 
 
 @final
@@ -67,16 +71,16 @@ class StatelessServer:
         disconnect: Makes the event that tells an instance to end.
     """
 
-    _application: MessageApplication = attrs.field(alias="application")
+    _application: ASGIApp = attrs.field(alias="application")
     _source: MessageSource = attrs.field(alias="source")
     _sink: MessageSink = attrs.field(alias="sink")
     _limits: Limits = attrs.field(factory=Limits, alias="limits", kw_only=True)
     _mode: LifespanMode = attrs.field(default="auto", alias="lifespan", kw_only=True)
     _observers: tuple[ServerObserver, ...] = attrs.field(
-        default=(), alias="observers", converter=tuple, kw_only=True
+        default=(), alias="observers", converter=_as_tuple, kw_only=True
     )
     _clock: Clock | None = attrs.field(default=None, alias="clock", kw_only=True)
-    _disconnect: Callable[[MessageScope, CloseReason], MessageEvent] = attrs.field(
+    _disconnect: Callable[[Mapping[str, Any], CloseReason], MessageEvent] = attrs.field(
         default=disconnect_event, alias="disconnect", kw_only=True
     )
     _state: dict[str, Any] = attrs.field(factory=dict[str, Any], init=False)

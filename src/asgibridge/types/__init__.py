@@ -83,7 +83,6 @@ from ._executors import (
 from ._messages import (
     CloseReason as CloseReason,
     Envelope as Envelope,
-    MessageApplication as MessageApplication,
     MessageEvent as MessageEvent,
     MessageScope as MessageScope,
     MessageSink as MessageSink,
@@ -158,7 +157,6 @@ __all__ = (
     "LifespanStartupEvent",
     "LifespanStartupFailedEvent",
     "LoopRunner",
-    "MessageApplication",
     "MessageEvent",
     "MessageScope",
     "MessageSink",

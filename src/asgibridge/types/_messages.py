@@ -2,8 +2,6 @@
 
 import enum
 from collections.abc import (
-    Awaitable,
-    Callable,
     Hashable,
     Mapping,
     MutableMapping,
@@ -14,7 +12,6 @@ from typing import Any, Literal, Protocol
 __all__ = (
     "CloseReason",
     "Envelope",
-    "MessageApplication",
     "MessageEvent",
     "MessageScope",
     "MessageSink",
@@ -27,14 +24,6 @@ __all__ = (
 # application knows, hence the loose types.
 MessageScope = MutableMapping[str, Any]
 MessageEvent = MutableMapping[str, Any]
-MessageApplication = Callable[
-    [
-        MessageScope,
-        Callable[[], Awaitable[MessageEvent]],
-        Callable[[MessageEvent], Awaitable[None]],
-    ],
-    Awaitable[None],
-]
 
 CloseReason = Literal[
     "returned", "failed", "evicted", "idle", "drain", "revoked", "timeout"

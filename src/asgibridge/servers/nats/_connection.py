@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import re
 from typing import Any, Final, cast, final
+from urllib.parse import urlsplit
 
 import attrs
 import nats
@@ -18,6 +19,7 @@ __all__ = ("NatsConnection", "is_passing")
 
 # Consumers are made the way of 2.9; earlier ones had another request.
 MINIMUM_VERSION: Final = (2, 9)
+_SCHEMES: Final = ("nats", "tls", "ws", "wss")
 _RECONNECT_SECONDS: Final = 0.2
 _REFUSED: Final = re.compile("authorization|authentication|credentials", re.IGNORECASE)
 
@@ -69,8 +71,9 @@ class NatsConnection:
                 JetStream.
             ConnectionError: If the server is not reachable.
         """
-        client = self.client or await self._connect()
         where = _without_password(self.url)
+        _check_url(self.url, where)
+        client = self.client or await self._connect(where)
         version = client.connected_server_version
         if (version.major, version.minor) < MINIMUM_VERSION:
             wanted = ".".join(map(str, MINIMUM_VERSION))
@@ -84,15 +87,14 @@ class NatsConnection:
             msg = f"NATS at {where} has no JetStream: start it with --jetstream"
             raise SourceError(msg) from exc
 
-    async def _connect(self) -> Any:  # noqa: ANN401 - see the attribute
+    async def _connect(self, where: str) -> Any:  # noqa: ANN401 - see the attribute
         client: Any = cast("Any", nats).NATS()
-        where = _without_password(self.url)
         try:
             async with asyncio.timeout(self.timeout):
                 await client.connect(
                     self.url,
                     error_cb=_log_error,
-                    disconnected_cb=_log_disconnected,
+                    disconnected_cb=self._log_disconnected,
                     reconnected_cb=_log_reconnected,
                     # Only the first time: a wrong password is wrong for ever.
                     allow_reconnect=False,
@@ -100,9 +102,6 @@ class NatsConnection:
                     connect_timeout=self.timeout,
                     reconnect_time_wait=_RECONNECT_SECONDS,
                 )
-        except ValueError as exc:
-            msg = f"cannot use {where!r} as the address of a NATS server: {exc}"
-            raise SourceError(msg) from exc
         except (errors.Error, OSError, TimeoutError) as exc:
             await client.close()
             reason: object = client.last_error or exc
@@ -125,23 +124,39 @@ class NatsConnection:
 
     async def close(self) -> None:
         """Disconnect."""
-        if self.client is not None:
+        client, self.client, self.js = self.client, None, None
+        if client is not None:
             with contextlib.suppress(errors.Error, OSError):
-                await self.client.close()
-            self.client = self.js = None
+                await client.close()
+
+    async def _log_disconnected(self) -> None:
+        if self.client is not None:  # else this is the end
+            logger.error("NATS is not reachable")
 
 
-# ASYNC does not matter here: nats-py wants coroutine functions.
+# nats-py wants coroutine functions.
 async def _log_error(exc: Exception) -> None:
     logger.warning("NATS: %r", exc)
 
 
-async def _log_disconnected() -> None:
-    logger.error("NATS is not reachable")
-
-
 async def _log_reconnected() -> None:
     logger.info("NATS is reachable again")
+
+
+def _check_url(url: str, where: str) -> None:
+    """Refuse what nats-py would not understand."""
+    try:
+        parts = urlsplit(url)
+        is_good = parts.scheme in _SCHEMES and bool(parts.hostname)
+        is_good = is_good and parts.port is not None
+    except ValueError:  # the port is no number
+        is_good = False
+    if not is_good:
+        msg = (
+            f"cannot use {where!r} as the address of a NATS server: it should be"
+            " like nats://host:4222"
+        )
+        raise SourceError(msg)
 
 
 def _without_password(url: str) -> str:

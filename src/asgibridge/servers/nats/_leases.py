@@ -9,6 +9,7 @@ import attrs
 from nats.js import errors as js_errors
 
 from ...errors import SourceError
+from .._cancellation import end_task
 from .._partitions import fair_share
 from .._reporter import logger
 from ._connection import NatsConnection
@@ -79,6 +80,8 @@ class Leases:
     changed: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _bucket: Any = attrs.field(default=None, init=False)
     _bell: Any = attrs.field(default=None, init=False)
+    # Two beats at once would see each other's renewals as somebody else's.
+    _beating: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
     _wanted: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _task: asyncio.Task[None] | None = attrs.field(default=None, init=False)
 
@@ -105,8 +108,7 @@ class Leases:
         """Hand everything over, at once."""
         if self._task is None:
             return
-        self._task.cancel()
-        await asyncio.wait([self._task])
+        await end_task(self._task)
         for lease in list(self.held.values()):
             await self._release(lease)
         await self._bucket.delete(self._alive_key)
@@ -135,8 +137,18 @@ class Leases:
             )
             self._drop(lease)
 
+    async def renounce(self, lease: Lease) -> None:
+        """Give up a lease whose consumer vanished; whoever takes it makes another."""
+        logger.error("The consumer %r has vanished", lease.consumer)
+        await self._release(lease)
+        self.look()
+
     async def beat(self) -> None:
         """Bring leases and share into line."""
+        async with self._beating:
+            await self._beat()
+
+    async def _beat(self) -> None:
         await self._bucket.put(self._alive_key, b"")
         for lease in list(self.held.values()):
             await self._renew(lease)
@@ -191,9 +203,19 @@ class Leases:
                 key, self.owner.encode(), last=lease.revision
             )
         except js_errors.KeyWrongLastSequenceError:
-            self.lose(lease)
+            if not await self._is_ours(lease):
+                self.lose(lease)
         else:
             lease.valid_until = asked_at + self.seconds
+
+    async def _is_ours(self, lease: Lease) -> bool:
+        """Find out whether a renewal was heard, and only its answer was lost."""
+        try:
+            entry = await self._bucket.get(_owner_key(lease.partition))
+        except js_errors.KeyNotFoundError:
+            return False
+        lease.revision = entry.revision
+        return bool(entry.value == self.owner.encode()) and self.check(lease)
 
     async def _acquire(self, partition: int) -> None:
         asked_at = asyncio.get_running_loop().time()
@@ -239,8 +261,6 @@ class Leases:
     def _drop(self, lease: Lease) -> None:
         if self.held.get(lease.partition) is lease:
             del self.held[lease.partition]
-        if lease.fetching is not None:
-            lease.fetching.cancel()
         self._dropped(lease)
         self.changed.set()
 

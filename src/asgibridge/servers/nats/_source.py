@@ -1,6 +1,7 @@
 """Messages from NATS JetStream."""
 
 import asyncio
+import contextlib
 import os
 import secrets
 import socket
@@ -14,6 +15,7 @@ from nats.js import api, errors as js_errors
 
 from ...errors import LeaseLostError, SourceError, WireFormatError
 from ...types import Envelope, Settlement
+from .._cancellation import end_task
 from .._reporter import logger
 from ._connection import NatsConnection
 from ._layout import NatsLayout
@@ -23,7 +25,7 @@ from ._wire import NatsToken, decode
 __all__ = ("NatsSource", "lost")
 
 # A fetch that finds nothing is asked for again so often: the server forgets
-# those of clients that it lost.
+# those of clients that it lost, and of consumers that somebody deleted.
 _FETCH_SECONDS: Final = 5.0
 # Signs of life for each message in the time after which it would come again.
 _SIGNS_PER_WAIT: Final = 3
@@ -88,6 +90,10 @@ class NatsSource:
         factory=dict[NatsToken, asyncio.TimerHandle], init=False
     )
     _wake: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+    # Those of leases that are gone, too: they end when the connection does.
+    _fetches: set[asyncio.Task[list[Any]]] = attrs.field(
+        factory=set[asyncio.Task[list[Any]]], init=False
+    )
     _signing: asyncio.Task[None] | None = attrs.field(default=None, init=False)
     _is_closing: bool = attrs.field(default=False, init=False)
 
@@ -163,8 +169,8 @@ class NatsSource:
             await self.leases.close()
         finally:
             if self._signing is not None:
-                self._signing.cancel()
-                await asyncio.wait([self._signing])
+                await end_task(self._signing)
+            await asyncio.gather(*(end_task(task) for task in self._fetches))
             for handle in self._delayed.values():
                 handle.cancel()
             self._delayed.clear()
@@ -232,6 +238,8 @@ class NatsSource:
             # One stays on its way for each: the server answers when it can.
             if lease.fetching is None:
                 lease.fetching = asyncio.create_task(_fetch_some(lease, count))
+                self._fetches.add(lease.fetching)
+                lease.fetching.add_done_callback(self._fetches.discard)
         waking = asyncio.create_task(self._wake.wait())
         fetching = [one.fetching for one in leases if one.fetching is not None]
         try:
@@ -246,16 +254,21 @@ class NatsSource:
         if task is None or not task.done():
             return
         lease.fetching = None
-        if task.cancelled():
-            return
-        try:
-            messages = task.result()
-        except js_errors.APIError:
-            # Somebody deleted the consumer: another owner, or an operator.
-            self.leases.look()
-            raise
+        messages = task.result()
         for message in messages:
             await self._add(lease, message)
+        if not messages:
+            await self._look_for_consumer(lease)
+
+    async def _look_for_consumer(self, lease: Lease) -> None:
+        """Find out whether nothing came because somebody deleted the consumer.
+
+        The server does not answer those who ask such a one for messages.
+        """
+        try:
+            await self.connection.js.consumer_info(self.layout.stream, lease.consumer)
+        except js_errors.NotFoundError:
+            await self.leases.renounce(lease)
 
     async def _add(self, lease: Lease, message: Any) -> None:  # noqa: ANN401 - nats-py's
         sequence = int(message.metadata.sequence.stream)
@@ -326,17 +339,22 @@ class NatsSource:
 
 
 async def _fetch_some(lease: Lease, count: int) -> list[Any]:
-    try:
-        found: list[Any] = await lease.subscription.fetch(count, timeout=_FETCH_SECONDS)
-    except errors.TimeoutError:
-        return []
+    loop = asyncio.get_running_loop()
+    asked_at = loop.time()
+    found: list[Any] = []
+    with contextlib.suppress(errors.TimeoutError):
+        found = await lease.subscription.fetch(count, timeout=_FETCH_SECONDS)
+    # nats-py takes "there is nobody" for "there is nothing", and says so at once.
+    if not found and loop.time() - asked_at < _FETCH_SECONDS / 2:
+        msg = f"the consumer {lease.consumer!r} does not answer"
+        raise ConnectionError(msg)
     return found
 
 
 def _fetched(lease: Lease) -> list[Any]:
     """Return what was fetched, and nobody has asked for yet."""
     task = lease.fetching
-    if task is None or not task.done() or task.cancelled() or task.exception():
+    if task is None or not task.done() or task.exception():
         return []
     return task.result()
 

@@ -13,9 +13,9 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from ...errors import SourceError
+from .._cancellation import end_task
 from .._limits import Backoff
 from .._reporter import logger
-from ._cancellation import end_task
 
 __all__ = ("RedisConnection",)
 

@@ -6,9 +6,9 @@ from typing import Any, Final, final
 
 import attrs
 
+from .._cancellation import end_task
 from .._partitions import fair_share
 from .._reporter import logger
-from ._cancellation import end_task
 from ._connection import RedisConnection
 from ._layout import GROUP, RedisLayout
 from ._scripts import ACQUIRE, BEAT, LEAVE, RELEASE, RENEW
@@ -70,6 +70,8 @@ class Ownership:
     _dropped: Callable[[Lease], None] = attrs.field(alias="dropped")
     leases: dict[int, Lease] = attrs.field(factory=dict[int, Lease], init=False)
     changed: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+    # Two beats at once would both take what is missing from the share.
+    _beating: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
     _wanted: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _task: asyncio.Task[None] | None = attrs.field(default=None, init=False)
 
@@ -111,6 +113,10 @@ class Ownership:
 
     async def beat(self) -> None:
         """Bring leases and share into line."""
+        async with self._beating:
+            await self._beat()
+
+    async def _beat(self) -> None:
         alive = int(
             await self.connection.call(
                 BEAT, [self.layout.workers], [self.owner, self._milliseconds]

@@ -12,8 +12,8 @@ import attrs
 
 from ...errors import LeaseLostError, SourceError, WireFormatError
 from ...types import Envelope, Settlement
+from .._cancellation import end_task
 from .._reporter import logger
-from ._cancellation import end_task
 from ._connection import RedisConnection
 from ._layout import GROUP, OWNER, RedisLayout
 from ._ownership import Lease, Ownership

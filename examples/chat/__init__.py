@@ -1,0 +1,1 @@
+"""A chat room as an ASGI application without client sockets."""

@@ -1,0 +1,53 @@
+"""A terminal for the chat over Redis: type ``name: text``, see who is told what.
+
+Run ``python -m examples.chat.terminal redis://127.0.0.1`` beside some workers.
+"""
+
+import asyncio
+import json
+import sys
+from typing import Any
+
+from asgibridge.servers import LineCodec, LineSource, open_stdin
+from asgibridge.servers.redis import RedisConnection, RedisLayout, RedisPublisher
+from asgibridge.types import Settlement
+
+
+async def main(url: str, name: str = "chat") -> None:
+    """Publish lines, and print events, until the end of standard input."""
+    layout = RedisLayout(name)
+    connection = RedisConnection(url)
+    await connection.open()
+    lines = LineSource(open_stdin)
+    await lines.open()
+    printing = asyncio.create_task(print_events(connection, layout))
+    publisher = RedisPublisher(connection, layout)
+    while batch := await lines.pull(100):
+        await publisher.publish(*batch)
+        for line in batch:
+            await lines.settle(line, Settlement.DONE)
+    await asyncio.sleep(1)  # for the last answers
+    printing.cancel()
+    await asyncio.wait([printing])
+    await lines.close()
+    await connection.close()
+
+
+async def print_events(connection: RedisConnection, layout: RedisLayout) -> None:
+    """Print what the workers send, from now on."""
+    codec, last = LineCodec(), "$"
+    while True:
+        answer: Any = await connection.command(
+            "XREAD", "BLOCK", 2000, "STREAMS", layout.out, last
+        )
+        for _, entries in answer or []:
+            for entry_id, fields in entries:
+                last = entry_id.decode()
+                event = json.loads(fields[b"event"])
+                to = fields[b"scope_id"].decode()
+                sys.stdout.write(codec.encode_for(to, event))
+                sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
