@@ -15,6 +15,7 @@ __all__ = (
     "ApplicationLoadError",
     "ApplicationTimeoutError",
     "AsgiProtocolError",
+    "AsgirefImportedError",
     "BodyTooLargeError",
     "BridgeClosedError",
     "BridgeError",
@@ -273,3 +274,7 @@ class SourceError(BridgeError, ConnectionError):
 
 class WireFormatError(BridgeError, ValueError):
     """Raised for outside data that is not a message."""
+
+
+class AsgirefImportedError(BridgeError, ImportError):
+    """Raised when asgiref is to be replaced after it has been imported."""
