@@ -1,0 +1,189 @@
+"""Every Python example of the documentation runs, and prints what is shown.
+
+The blocks of a page are one program, run in a process of its own.  What a page
+does not show of it, or may not run, is said in comments that readers of the
+built page do not see:
+
+- ``<!-- before: CODE -->`` is run before the next block,
+- ``<!-- not run: REASON -->`` leaves the next block out, but for its syntax,
+- ``<!-- pytest -->``, once on a page: each block is a test module of its own.
+
+A block that begins with ``# NAME.py`` is a file, which is imported.
+"""
+
+import ast
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import attrs
+import pytest
+
+_DOCS: Final = Path(__file__).parents[1] / "docs"
+_PARTS: Final = re.compile(
+    r"^<!-- (?P<word>before|not run):\s(?P<note>.*?)-->$"
+    r"|^```(?P<language>\w+)\n(?P<text>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
+_FILE_NAME: Final = re.compile(r"# (\w+\.py)\n")
+# Runs the blocks one after the other and writes down what each has printed.
+_RUNNER: Final = """\
+import contextlib, importlib, io, json, pathlib, sys
+
+blocks = json.loads(pathlib.Path("blocks.json").read_text("utf-8"))
+names = {"__name__": "__main__"}
+sys.path.insert(0, "")
+for block in blocks:
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        if block["module"]:
+            importlib.import_module(block["module"])
+        else:
+            place = "\\n" * (block["line"] - 1)
+            exec(compile(place + block["source"], block["page"], "exec"), names)
+    if block["output"] is not None and out.getvalue() != block["output"]:
+        sys.exit(f"line {block['line']} printed {out.getvalue()!r}")
+"""
+# Tested where the tests of their subjects are: they are written in another form.
+_ELSEWHERE: Final = {
+    "testing.md": "tests/testing/test_docs.py",
+    "local.md": "tests/local/test_documentation.py",
+}
+
+
+@attrs.frozen
+class Block:
+    """One block of Python, and the text after it if that is its output."""
+
+    page: str
+    line: int
+    source: str
+    output: str | None = None
+    reason: str | None = None
+
+    @property
+    def module(self) -> str | None:
+        """The module that the block is, if it is a file."""
+        found = _FILE_NAME.match(self.source)
+        return found[1].removesuffix(".py") if found else None
+
+    @property
+    def is_session(self) -> bool:
+        """Whether it is written as in the interpreter, for doctest."""
+        return self.source.startswith(">>>")
+
+
+def blocks_of(page: Path) -> Sequence[Block]:
+    """List the Python blocks of *page*, hidden ones included."""
+    text = page.read_text("utf-8")
+    found: list[Block] = []
+    reason: str | None = None
+    end = 0
+    for part in _PARTS.finditer(text):
+        line = text.count("\n", 0, part.start()) + 2
+        follows = bool(found) and not text[end : part.start()].strip()
+        if part["word"] == "not run":
+            reason = part["note"].strip()
+        elif part["word"] == "before":
+            found.append(Block(page.name, line, part["note"]))
+        elif part["language"] == "python":
+            found.append(Block(page.name, line, part["text"], reason=reason))
+            reason = None
+        elif part["language"] == "text" and follows and end:
+            found[-1] = attrs.evolve(found[-1], output=part["text"])
+        end = part.end() if part["language"] == "python" else 0
+    return found
+
+
+PAGES: Final = {
+    str(page.relative_to(_DOCS)): blocks
+    for page in sorted(_DOCS.rglob("*.md"))
+    if "_build" not in page.parts
+    and str(page.relative_to(_DOCS)) not in _ELSEWHERE
+    and (blocks := blocks_of(page))
+}
+
+
+def _is_pytest(name: str) -> bool:
+    return "<!-- pytest -->\n" in (_DOCS / name).read_text("utf-8")
+
+
+PROGRAMS: Final = [name for name in PAGES if not _is_pytest(name)]
+SUITES: Final = [name for name in PAGES if _is_pytest(name)]
+
+
+def _run(folder: Path, *command: str) -> None:
+    done = subprocess.run(  # noqa: S603  # our own interpreter and text
+        [sys.executable, *command],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=folder,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_page(name: str, tmp_path: Path) -> None:
+    """Pasted one after the other, the blocks do what the page says."""
+    blocks = [
+        block for block in PAGES[name] if not block.reason and not block.is_session
+    ]
+    if "redis-server" in (_DOCS / name).read_text("utf-8").split("<!-- needs: ")[-1]:
+        if shutil.which("redis-server") is None:
+            pytest.skip("needs redis-server")
+    for block in PAGES[name]:
+        if block.module and not block.reason:
+            (tmp_path / f"{block.module}.py").write_text(block.source)
+    data = [
+        {**attrs.asdict(block), "module": block.module} for block in blocks
+    ]
+    (tmp_path / "blocks.json").write_text(json.dumps(data), "utf-8")
+    (tmp_path / "runner.py").write_text(_RUNNER)
+    _run(tmp_path, "-W", "error", "runner.py")
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_suite(name: str, tmp_path: Path) -> None:
+    """Each block is a test module that passes."""
+    for number, block in enumerate(PAGES[name]):
+        if not block.reason:
+            path = tmp_path / (f"{block.module or f'test_block_{number}'}.py")
+            path.write_text(block.source)
+    _run(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", ".")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_what_is_left_out(name: str) -> None:
+    """A block that is not run says why, and is Python all the same."""
+    for block in PAGES[name]:
+        if block.reason is not None:
+            assert len(block.reason) > len("because")
+            compile(block.source, name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+
+def test_sessions_are_doctests_elsewhere() -> None:
+    """Pages in the form of an interpreter session are those that have a doctest."""
+    sessions = {
+        name
+        for name, blocks in PAGES.items()
+        if any(block.is_session for block in blocks)
+    }
+    assert sessions == {"beyond-calls.md"}  # tests/bridge/test_beyond_documentation.py
+
+
+def test_no_block_is_overlooked() -> None:
+    """However a block of Python is fenced, it is found."""
+    for name, blocks in PAGES.items():
+        text = (_DOCS / name).read_text("utf-8")
+        shown = len(re.findall(r"^\s*```\s*\{?(?:python|py|code)\b", text, re.MULTILINE))
+        hidden = text.count("<!-- before:")
+        assert len(blocks) == shown + hidden, name
