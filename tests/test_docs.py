@@ -6,6 +6,8 @@ built page do not see:
 
 - ``<!-- before: CODE -->`` is run before the next block,
 - ``<!-- not run: REASON -->`` leaves the next block out, but for its syntax,
+- ``<!-- needs: redis-server -->``, once on a page: tests/servers/test_docs.py runs
+  it,
 - ``<!-- pytest -->``, once on a page: each block is a test module of its own.
 
 A block that begins with ``# NAME.py`` is a file, which is imported.
@@ -15,7 +17,6 @@ import ast
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -110,15 +111,18 @@ PAGES: Final = {
 }
 
 
-def _is_pytest(name: str) -> bool:
-    return "<!-- pytest -->\n" in (_DOCS / name).read_text("utf-8")
+def _pages_with(note: str) -> Sequence[str]:
+    """List the pages that have the comment *note*."""
+    comment = f"<!-- {note} -->\n"
+    return [name for name in PAGES if comment in (_DOCS / name).read_text("utf-8")]
 
 
-PROGRAMS: Final = [name for name in PAGES if not _is_pytest(name)]
-SUITES: Final = [name for name in PAGES if _is_pytest(name)]
+SUITES: Final = _pages_with("pytest")
+NEED_REDIS: Final = _pages_with("needs: redis-server")
+PROGRAMS: Final = [name for name in PAGES if name not in {*SUITES, *NEED_REDIS}]
 
 
-def _run(folder: Path, *command: str) -> None:
+def _run(folder: Path, *command: str, **environment: str) -> None:
     done = subprocess.run(  # noqa: S603  # our own interpreter and text
         [sys.executable, *command],
         capture_output=True,
@@ -126,29 +130,35 @@ def _run(folder: Path, *command: str) -> None:
         timeout=60,
         check=False,
         cwd=folder,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **environment},
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def run_page(name: str, folder: Path, **environment: str) -> None:
+    """Run the blocks of a page in *folder*, one after the other.
+
+    Args:
+        name: The page.
+        folder: Gets the files that the page writes.
+        environment: Variables of the process.
+    """
+    blocks = [
+        block for block in PAGES[name] if not block.reason and not block.is_session
+    ]
+    for block in blocks:
+        if block.module:
+            (folder / f"{block.module}.py").write_text(block.source)
+    data = [{**attrs.asdict(block), "module": block.module} for block in blocks]
+    (folder / "blocks.json").write_text(json.dumps(data), "utf-8")
+    (folder / "runner.py").write_text(_RUNNER)
+    _run(folder, "-W", "error", "runner.py", **environment)
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_page(name: str, tmp_path: Path) -> None:
     """Pasted one after the other, the blocks do what the page says."""
-    blocks = [
-        block for block in PAGES[name] if not block.reason and not block.is_session
-    ]
-    if "redis-server" in (_DOCS / name).read_text("utf-8").split("<!-- needs: ")[-1]:
-        if shutil.which("redis-server") is None:
-            pytest.skip("needs redis-server")
-    for block in PAGES[name]:
-        if block.module and not block.reason:
-            (tmp_path / f"{block.module}.py").write_text(block.source)
-    data = [
-        {**attrs.asdict(block), "module": block.module} for block in blocks
-    ]
-    (tmp_path / "blocks.json").write_text(json.dumps(data), "utf-8")
-    (tmp_path / "runner.py").write_text(_RUNNER)
-    _run(tmp_path, "-W", "error", "runner.py")
+    run_page(name, tmp_path)
 
 
 @pytest.mark.parametrize("name", SUITES)
