@@ -4,12 +4,12 @@ Nothing is fetched while it is built, and the pages load nothing from elsewhere.
 """
 
 import builtins
+import hashlib
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any, Final
 
 from docutils import nodes
-from pygments.lexers.special import TextLexer
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -38,7 +38,8 @@ autodoc_default_options = {
     "members": True,
     "undoc-members": True,
     "imported-members": True,
-    "show-inheritance": True,
+    # What private bases have is public; what these have is in Python's own pages.
+    "inherited-members": "object,Protocol,dict,BaseException,OSError,Enum,str,tuple",
 }
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
@@ -84,6 +85,27 @@ def _resolve_short_name(
     return link
 
 
+class _ShowDiagrams(SphinxPostTransform):
+    """Put the pictures that ``docs/diagrams.py`` has drawn where diagrams are."""
+
+    default_priority = 5
+    formats = ("html",)
+
+    def run(self, **_options: Any) -> None:
+        """Replace each block of Mermaid that has a picture, which stay text else."""
+        for node in list(self.document.findall(nodes.literal_block)):
+            if node.get("language") != "mermaid":
+                continue
+            digest = hashlib.sha256(node.astext().strip().encode()).hexdigest()[:16]
+            picture = _DOCS / "_diagrams" / f"{digest}.svg"
+            if picture.exists():
+                svg = picture.read_text("utf-8")
+                html = f'<div class="diagram" role="img">{svg}</div>'
+                node.replace_self(nodes.raw("", html, format="html"))
+            else:
+                node["language"] = "text"
+
+
 class _LeaveBuiltins(SphinxPostTransform):
     """Keep `bytes` from being looked for among the keys of events."""
 
@@ -122,8 +144,7 @@ def _as_section(text: str, name: str) -> str:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect what is above."""
-    # Diagrams stay text here: what draws them would have to be fetched.
-    app.add_lexer("mermaid", TextLexer)
+    app.add_post_transform(_ShowDiagrams)
     app.add_post_transform(_LeaveBuiltins)
     app.connect("missing-reference", _resolve_short_name)
     app.connect("builder-inited", _write_changelog)
