@@ -14,6 +14,7 @@ from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util.nodes import find_pending_xref_condition
 
 project = "asgibridge"
 author = "The asgibridge developers"
@@ -39,7 +40,7 @@ autodoc_default_options = {
     "undoc-members": True,
     "imported-members": True,
     # What private bases have is public; what these have is in Python's own pages.
-    "inherited-members": "object,Protocol,dict,BaseException,OSError,Enum,str,tuple",
+    "inherited-members": "object,Protocol,dict,BaseException,OSError,Enum,str,int",
 }
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
@@ -81,7 +82,8 @@ def _resolve_short_name(
     entry = domain.objects[name]
     uri: str = app.builder.get_relative_uri(node["refdoc"], entry.docname)
     link = nodes.reference("", "", internal=True, refuri=f"{uri}#{entry.node_id}")
-    link += content
+    shortened = find_pending_xref_condition(node, "resolved")
+    link += content if shortened is None else shortened.children
     return link
 
 
@@ -91,7 +93,7 @@ class _ShowDiagrams(SphinxPostTransform):
     default_priority = 5
     formats = ("html",)
 
-    def run(self, **_options: Any) -> None:
+    def run(self, **_options: object) -> None:
         """Replace each block of Mermaid that has a picture, which stay text else."""
         for node in list(self.document.findall(nodes.literal_block)):
             if node.get("language") != "mermaid":
@@ -111,11 +113,12 @@ class _LeaveBuiltins(SphinxPostTransform):
 
     default_priority = 5  # before references are resolved
 
-    def run(self, **_options: Any) -> None:
+    def run(self, **_options: object) -> None:
         """Put the text in the place of each reference to a builtin."""
         for node in list(self.document.findall(pending_xref)):
             if node["refdomain"] == "py" and hasattr(builtins, node["reftarget"]):
-                node.replace_self(node.children)
+                full = find_pending_xref_condition(node, "*")
+                node.replace_self((node if full is None else full).children)
 
 
 def _write_changelog(_app: Sphinx) -> None:

@@ -14,8 +14,10 @@ A block that begins with ``# NAME.py`` is a file, which is imported.
 """
 
 import ast
+import hashlib
 import json
 import os
+import pkgutil
 import re
 import subprocess
 import sys
@@ -25,6 +27,8 @@ from typing import Final
 
 import attrs
 import pytest
+
+import asgibridge
 
 _DOCS: Final = Path(__file__).parents[1] / "docs"
 _PARTS: Final = re.compile(
@@ -194,6 +198,56 @@ def test_no_block_is_overlooked() -> None:
     """However a block of Python is fenced, it is found."""
     for name, blocks in PAGES.items():
         text = (_DOCS / name).read_text("utf-8")
-        shown = len(re.findall(r"^\s*```\s*\{?(?:python|py|code)\b", text, re.MULTILINE))
+        shown = len(
+            re.findall(r"^\s*```\s*\{?(?:python|py|code)\b", text, re.MULTILINE)
+        )
         hidden = text.count("<!-- before:")
         assert len(blocks) == shown + hidden, name
+
+
+def _hash(diagram: str) -> str:
+    return hashlib.sha256(diagram.strip().encode()).hexdigest()[:16]
+
+
+def test_diagrams_have_their_pictures() -> None:
+    """Each picture is of a diagram as it is now; docs/diagrams.py draws them."""
+    texts = [
+        diagram
+        for page in _DOCS.rglob("*.md")
+        for diagram in re.findall(
+            r"^```mermaid\n(.*?)^```$",
+            page.read_text("utf-8"),
+            re.MULTILINE | re.DOTALL,
+        )
+    ]
+    pictures = {picture.stem for picture in (_DOCS / "_diagrams").glob("*.svg")}
+    assert pictures == {_hash(text) for text in texts}
+    assert len(pictures) > 4
+
+
+def test_reference_has_every_public_module() -> None:
+    """A new public module gets into the reference."""
+    public = {
+        name
+        for _, name, _ in pkgutil.walk_packages(asgibridge.__path__, "asgibridge.")
+        if "._" not in name
+        and not name.startswith(("asgibridge.cli", "asgibridge.loops"))
+    }
+    shown = {
+        name
+        for page in (_DOCS / "reference").glob("*.md")
+        for name in re.findall(r"automodule:: (\S+)", page.read_text("utf-8"))
+    }
+    assert shown == public
+
+
+def test_engine_page_names_what_there_is() -> None:
+    """Classes, functions and modules that the page speaks of exist."""
+    page = (_DOCS / "design" / "engine.md").read_text("utf-8")
+    package = Path(asgibridge.__path__[0])
+    sources = [*package.rglob("*.py")]
+    text = "\n".join(source.read_text("utf-8") for source in sources)
+    text += "\n".join(source.stem for source in sources)
+    names = set(re.findall(r"`(_?[A-Za-z]\w*)`", page))
+    assert {name for name in names if not re.search(rf"\b{name}\b", text)} == set()
+    assert len(names) > 20
