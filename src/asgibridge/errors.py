@@ -32,6 +32,7 @@ __all__ = (
     "MessageIgnoredError",
     "MessageTimeoutError",
     "MissingScopeKeyError",
+    "NoThreadError",
     "NotAnApplicationError",
     "NotAsyncError",
     "NotEnteredError",
@@ -87,6 +88,10 @@ class ExecutorClosedError(BridgeError, RuntimeError):
 
 class ExecutorDroppedCallError(BridgeError, RuntimeError):
     """Raised when an executor cancelled a call that it had accepted."""
+
+
+class NoThreadError(BridgeError, RuntimeError):
+    """Raised when no thread can be started, as at the end of the interpreter."""
 
 
 class WrongThreadError(BridgeError, RuntimeError):

@@ -196,3 +196,30 @@ def test_a_task_that_becomes_ready_while_it_announces_its_sleep_does_not_sleep()
         assert call._waiting == []
 
     asyncio.run(main())
+
+
+def test_a_line_is_cancelled_as_a_future_is() -> None:
+    """With its message, while the task is parked on it; else the task is asked."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        line = Line(loop, Mailbox(loop))
+        assert not line.cancel()
+
+        async def park() -> None:
+            line.is_idle = True
+            await line
+
+        for message in (None, "because"):
+            task = asyncio.ensure_future(park())
+            await asyncio.sleep(0)
+            task.cancel(message)
+            with pytest.raises(asyncio.CancelledError) as caught:
+                await task
+            assert caught.value.args == (() if message is None else (message,))
+        task = asyncio.ensure_future(park())
+        await asyncio.sleep(0)
+        line.ring()
+        await task
+
+    asyncio.run(main())

@@ -143,7 +143,7 @@ def test_a_users_own_single_thread_is_the_only_one() -> None:
             async with bridge.thread_sensitive_context() as scope:
                 task = asyncio.create_task(bridge.sync_to_async(int)())
                 await settled()
-                assert scope.lease is bare
+                assert scope.executor is bare
                 await asyncio.to_thread(bare.run_next)
                 assert await task == 0
 

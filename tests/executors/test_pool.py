@@ -119,9 +119,19 @@ def test_a_guard_leaves_progress_alone() -> None:
     assert pool.look(0) == 1
     assert pool._threads == []
     pool._queue.clear()
-    assert pool.look(1) is None
+    assert [pool.look(1) for _ in range(_pool.QUIET_LOOKS)] == [1] * _pool.QUIET_LOOKS
+    assert pool.look(1) is None, "nothing to guard for a while: it leaves"
     assert pool._threads == []
     assert pool._awake == 1, "it works, now that it does not guard"
+
+
+def test_a_guard_gives_new_work_a_moment() -> None:
+    """Work that came since its last look may be about to be taken."""
+    pool = WorkerPool(max_workers=8)
+    assert pool.look(0) == 0
+    pool._queue.append(Step())
+    assert pool.look(0) == 0
+    assert pool._threads == []
 
 
 def test_a_guard_wakes_no_more_threads_than_allowed() -> None:

@@ -1,8 +1,6 @@
 """The conformance suites, run on everything in `asgibridge.executors`."""
 
-import sys
 from collections.abc import Iterator
-from contextlib import suppress
 
 import pytest
 
@@ -19,7 +17,6 @@ from asgibridge.testing.conformance import (
     PostConformance,
     RunnerConformance,
 )
-from asgibridge.types import LoopRunner
 
 
 class TestWorkerPool(ExecutorConformance):
@@ -112,14 +109,6 @@ class TestInThreadLoopRunner(RunnerConformance):
         with InThreadLoopRunner() as runner:
             yield runner
 
-    @pytest.mark.xfail(
-        sys.version_info >= (3, 12),
-        strict=False,
-        reason="the frames of turn() and _drive() hold the task, the traceback them",
-    )
-    def test_exception_makes_no_cycle(self, runner: LoopRunner) -> None:
-        super().test_exception_makes_no_cycle(runner)
-
 
 class TestPerCallUvloop(RunnerConformance):
     """The same, with loops that are not recycled."""
@@ -142,12 +131,4 @@ class TestPersistentLoopRunner(RunnerConformance):
     def runner(self) -> Iterator[PersistentLoopRunner]:
         runner = PersistentLoopRunner()
         yield runner
-        with suppress(RuntimeError):  # known: close() raises if the loop was stopped
-            runner.close()
-
-    @pytest.mark.xfail(
-        strict=False,
-        reason="a call that comes while the stopped loop is retired is cancelled with it",
-    )
-    def test_call_after_a_stopped_loop(self, runner: LoopRunner) -> None:
-        super().test_call_after_a_stopped_loop(runner)
+        runner.close()

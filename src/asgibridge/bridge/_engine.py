@@ -2,6 +2,7 @@
 
 import asyncio
 from asyncio import AbstractEventLoop
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, final
 
@@ -9,7 +10,7 @@ import attrs
 
 from ..executors import forget_after_fork
 from ..loops import Mailbox, MailboxRegistry
-from ..types import BlockingExecutor, LoopRunner
+from ..types import BlockingExecutor, ExecutorLease, LoopRunner
 from ._call import BlockingCall
 from ._observation import Observation
 from ._places import Frame, Place
@@ -32,6 +33,8 @@ class Engine:
     workers: BlockingExecutor
     runner: LoopRunner
     observation: Observation
+    # Lends a thread of the thread-sensitive executor, if it can.
+    lend: Callable[[], ExecutorLease] | None
     # How long a call may wait behind another before that is reported, seconds.
     stuck_after: float
     name: str

@@ -6,9 +6,13 @@ from typing import Any, Protocol, final
 
 import attrs
 
-from ..errors import ExecutorClosedError, ExecutorDroppedCallError
+from ..errors import (
+    ExecutorClosedError,
+    ExecutorDroppedCallError,
+    NoThreadError,
+)
 from ..loops import running_loop_or_none, set_running_loop
-from ..types import BlockingExecutor, SupportsPost
+from ..types import BlockingExecutor
 from ._call import BlockingCall
 from ._context_modes import SharingCall
 from ._engine import Engine
@@ -42,7 +46,11 @@ class FixedRoute:
     def send(self, call: BlockingCall[Any], _state: ThreadState, /) -> None:
         """Queue *call* there."""
         call.place = self._place
-        self._place.post(call)
+        try:
+            self._place.post(call)
+        except NoThreadError:
+            run_here(call)
+            return
         if call.mailbox.watch is None:
             self._engine.watch(call)
 
@@ -75,6 +83,9 @@ class SensitiveRoute:
                 return
             try:
                 place.post(call)
+            except NoThreadError:
+                run_here(call)
+                return
             except ExecutorClosedError:
                 if place.is_alive:
                     raise
@@ -121,6 +132,9 @@ class WhenParked:
 def run_here(call: BlockingCall[Any]) -> None:
     """Run *call* on the loop's own thread, which waits meanwhile.
 
+    Where that is the thread that is meant, or where no other can be started any
+    more, at the end of the interpreter.
+
     The function does not see the loop: it may run one of its own.
     """
     call.can_host = False
@@ -133,10 +147,11 @@ def run_here(call: BlockingCall[Any]) -> None:
 
 
 def poster(executor: BlockingExecutor) -> Callable[[BlockingCall[Any]], None]:
-    """Return the best way to hand calls to *executor*."""
-    if isinstance(executor, SupportsPost):
-        return executor.post
-    return _Submitter(executor).post
+    """Return the best way to hand calls to *executor*: see `SupportsPost`."""
+    # Not isinstance(): for a Protocol that takes as long as the call itself, and
+    # each scope asks for its own thread.
+    post: Callable[[BlockingCall[Any]], None] | None = getattr(executor, "post", None)
+    return _Submitter(executor).post if post is None else post
 
 
 @final

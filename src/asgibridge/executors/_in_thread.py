@@ -2,17 +2,15 @@
 
 import sys
 from asyncio import AbstractEventLoop
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from contextvars import Context
 from functools import partial
-from types import TracebackType
-from typing import Any, Self, TypeVar, final
+from typing import Any, TypeVar, final
 
 import attrs
 
-from ..errors import OptionError
+from ..errors import NoThreadError, OptionError
 from ..loops import (
-    LoopCache,
     RecyclableLoop,
     asyncgen_hooks,
     retire,
@@ -21,9 +19,8 @@ from ..loops import (
 from ..types import CallerExecutor
 from ._caller import CurrentThreadExecutor
 from ._drive import Drive
-from ._forks import forget_after_fork
 from ._loop_call import LoopCall
-from ._threads import ThreadCache
+from ._loop_owner import LoopOwner
 
 __all__ = ("InThreadLoopRunner",)
 
@@ -32,7 +29,7 @@ T = TypeVar("T")
 
 @final
 @attrs.define(eq=False, weakref_slot=True)
-class InThreadLoopRunner:
+class InThreadLoopRunner(LoopOwner):
     """Runs each coroutine on the caller's thread, on a loop no other call can see.
 
     The fastest way, since no thread is needed: thread-sensitive calls run on the
@@ -55,33 +52,9 @@ class InThreadLoopRunner:
         name: The beginning of the threads' names.
     """
 
-    loop_factory: Callable[[], AbstractEventLoop] | None = attrs.field(
-        default=None, kw_only=True, on_setattr=attrs.setters.frozen
-    )
-    max_idle: int = attrs.field(
-        default=8,
-        kw_only=True,
-        validator=attrs.validators.ge(0),
-        on_setattr=attrs.setters.frozen,
-    )
-    idle_timeout: float = attrs.field(
-        default=10.0,
-        kw_only=True,
-        validator=attrs.validators.gt(0),
-        on_setattr=attrs.setters.frozen,
-    )
     name: str = attrs.field(
         default="asgibridge-moved-loop", kw_only=True, on_setattr=attrs.setters.frozen
     )
-    _threads: ThreadCache = attrs.field(init=False, repr=False)
-    _loops: LoopCache = attrs.field(init=False, repr=False)
-
-    def __attrs_post_init__(self) -> None:
-        self._loops = LoopCache(self.loop_factory, self.max_idle)
-        self._threads = ThreadCache(
-            self.name, max_workers=None, idle_timeout=self.idle_timeout
-        )
-        forget_after_fork(self)
 
     def run(
         self,
@@ -150,31 +123,12 @@ class InThreadLoopRunner:
             loop.remove_signal_handler(number)  # only possible here
         lease = self._threads.lease()
         work = _Retirement(loop, caller)
-        lease.post(work)
+        try:
+            lease.post(work)
+        except NoThreadError:  # at the end of the interpreter: then on this one
+            work.run()
         caller.run_until(work)
         lease.release()
-
-    def close(self) -> None:
-        """End the idle threads and loops."""
-        for worker in self._threads.close():
-            worker.join()
-        self._loops.close()
-
-    def forget(self) -> None:
-        """Become as new, in a forked child."""
-        self._threads.forget()
-        self._loops.forget()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _begin(loop: AbstractEventLoop, drive: Drive, call: LoopCall[Any]) -> None:
