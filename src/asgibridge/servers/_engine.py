@@ -112,11 +112,9 @@ class Engine:
 
     async def _offer_again(self, delivery: Delivery) -> None:
         while not self.dispatcher.offer(delivery):
-            conversation = self.dispatcher.find(delivery.envelope.scope_id)
-            if conversation is not None:
-                await self.wait_room(conversation)
+            await self._wait_room(self.dispatcher.get(delivery.envelope))
 
-    async def wait_room(self, conversation: Conversation) -> None:
+    async def _wait_room(self, conversation: Conversation) -> None:
         """Wait until something was taken out of an inbox."""
         if conversation.room is None:
             conversation.room = asyncio.get_running_loop().create_future()

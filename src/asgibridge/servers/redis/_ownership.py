@@ -193,7 +193,6 @@ class Ownership:
         logger.info("Handed over partition %d", lease.partition)
 
     def _drop(self, lease: Lease) -> None:
-        if self.leases.get(lease.partition) is lease:
-            del self.leases[lease.partition]
+        self.leases.pop(lease.partition, None)
         self._dropped(lease)
         self.changed.set()

@@ -166,9 +166,6 @@ class RedisSource:
         try:
             await self.ownership.close()
         finally:
-            for handle in self._delayed.values():
-                handle.cancel()
-            self._delayed.clear()
             await self.connection.close()
 
     # What is taken
