@@ -734,16 +734,13 @@ def test_two_are_quick(nats_server: NatsServer) -> None:
 
     async def main() -> None:
         async with client_of(nats_server) as client:
-            first, second = source_at(nats_server), source_at(nats_server)
-            await first.open()
-            await second.open()
-            held = {**first.leases.held, **second.leases.held}
-            await first.leases._acquire(next(iter(second.leases.held), 0))
-            await second.leases._acquire(next(iter(first.leases.held)))
-            assert {**first.leases.held, **second.leases.held} == held
-            await first.close()
-            await second.close()
-            assert client.connection.client.is_connected
+            source = source_at(nats_server)
+            await source.open()
+            bucket = await client.js.key_value(LAYOUT.leases)
+            await bucket.create("owner.4", b"another")
+            await source.leases._acquire(4)
+            assert set(source.leases.held) == {0, 1, 2, 3}
+            await source.close()
 
     asyncio.run(main())
 
@@ -816,5 +813,35 @@ def test_fetching_from_nobody(
             with pytest.raises(ConnectionError, match="does not answer"):
                 await source.pull(5)
             await source.close()
+
+    asyncio.run(main())
+
+
+def test_a_cancellation_that_gets_lost(
+    nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loop of beats ends all the same."""
+    beats: list[asyncio.Event] = []
+
+    async def losing(_: Leases) -> None:
+        if beats:
+            beats[0].set()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+
+    async def main() -> None:
+        source = source_at(nats_server)
+        await source.connection.open()
+        monkeypatch.setattr(Leases, "_beat", losing)
+        await source.leases.open()
+        beats.append(asyncio.Event())
+        source.leases.look()
+        await beats[0].wait()
+        task = source.leases._task
+        assert task is not None
+        task.cancel()
+        await asyncio.wait([task])
+        assert not task.cancelled()
+        await source.close()
 
     asyncio.run(main())

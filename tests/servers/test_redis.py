@@ -827,3 +827,62 @@ def test_calls_while_the_server_is_away(
         await connection.close()
 
     asyncio.run(main())
+
+
+def test_a_cancellation_that_gets_lost(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loop of beats ends all the same."""
+    beats: list[asyncio.Event] = []
+
+    async def losing(_: Ownership) -> None:
+        if beats:
+            beats[0].set()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+
+    async def main() -> None:
+        source = source_at(redis_server)
+        await source.connection.open()
+        monkeypatch.setattr(Ownership, "_beat", losing)
+        await source.ownership.open()
+        beats.append(asyncio.Event())
+        source.ownership.look()
+        await beats[0].wait()
+        task = source.ownership._task
+        assert task is not None
+        task.cancel()
+        await asyncio.wait([task])
+        assert not task.cancelled()
+        await source.close()
+
+    asyncio.run(main())
+
+
+def test_a_cancellation_that_gets_lost_in_a_call(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loop of calls ends all the same."""
+
+    async def main() -> None:
+        connection = RedisConnection(redis_server.url)
+        await connection.open()
+        arrived = asyncio.Event()
+
+        async def losing(_: RedisConnection, _calls: object) -> None:
+            arrived.set()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+
+        monkeypatch.setattr(RedisConnection, "_execute", losing)
+        calling = asyncio.ensure_future(connection.call("return 1", [], []))
+        await arrived.wait()
+        task = connection._task
+        assert task is not None
+        task.cancel()
+        await asyncio.wait([task])
+        assert not task.cancelled()
+        calling.cancel()
+        await connection.close()
+
+    asyncio.run(main())

@@ -743,6 +743,28 @@ def test_stop_while_an_inbox_is_full(simulate: Simulate) -> None:
     simulate(main())
 
 
+def test_stop_gives_back_what_has_no_place(simulate: Simulate) -> None:
+    """A conversation that still waits for an instance has messages, too."""
+
+    async def stuck(scope: MessageScope, receive: Receive, send: Send) -> None:
+        await receive()
+        await asyncio.Event().wait()
+
+    async def main() -> None:
+        story = Story(stuck, Limits(max_applications=1, close_grace=1))
+        for scope_id in "abc":
+            story.source.put_nowait(say(scope_id))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(story.server.serve())
+            await asyncio.sleep(1)
+            story.server.stop()
+            story.server.stop()
+        assert len(story.source) == 3
+        assert story.witness.of("opened") == [("a",)]
+
+    simulate(main())
+
+
 def test_cancelling_serve_gives_everything_back(simulate: Simulate) -> None:
     """A cancelled server leaves nothing in flight, and is quick about it."""
 

@@ -9,7 +9,7 @@ import attrs
 from nats.js import errors as js_errors
 
 from ...errors import SourceError
-from .._cancellation import end_task
+from .._cancellation import end_task, is_cancelled
 from .._partitions import fair_share
 from .._reporter import logger
 from ._connection import NatsConnection
@@ -176,7 +176,7 @@ class Leases:
         self._wanted.set()
 
     async def _run(self) -> None:
-        while True:
+        while not is_cancelled():
             try:
                 async with asyncio.timeout(self.seconds / _BEATS_PER_LEASE):
                     await self._wanted.wait()

@@ -13,7 +13,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from ...errors import SourceError
-from .._cancellation import end_task
+from .._cancellation import end_task, is_cancelled
 from .._limits import Backoff
 from .._reporter import logger
 
@@ -152,7 +152,7 @@ class RedisConnection:
 
     async def _run(self) -> None:
         attempt = 0
-        while True:
+        while not is_cancelled():
             await self._wanted.wait()
             self._wanted.clear()
             while self._calls:

@@ -6,7 +6,7 @@ from typing import Any, Final, final
 
 import attrs
 
-from .._cancellation import end_task
+from .._cancellation import end_task, is_cancelled
 from .._partitions import fair_share
 from .._reporter import logger
 from ._connection import RedisConnection
@@ -138,7 +138,7 @@ class Ownership:
         return round(self.seconds * 1000)
 
     async def _run(self) -> None:
-        while True:
+        while not is_cancelled():
             try:
                 async with asyncio.timeout(self.seconds / _BEATS_PER_LEASE):
                     await self._wanted.wait()
