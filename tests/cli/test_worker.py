@@ -118,13 +118,14 @@ def test_a_server_that_is_not_there(here: Path) -> None:
     assert "Traceback" not in text
 
 
-@pytest.mark.parametrize("every", ["0", "100"])
+@pytest.mark.parametrize("every", ["0", "0.01"])
 def test_sigterm(here: Path, caplog: pytest.LogCaptureFixture, every: str) -> None:
     """The command drains, and ends with code 0."""
     (here / "ending_app.py").write_text(
-        "import os, signal\n"
+        "import asyncio, os, signal\n"
         "async def app(scope, receive, send):\n"
         "    await receive()\n"
+        "    await asyncio.sleep(0.05)\n"
         "    await send({'type': 'lifespan.startup.complete'})\n"
         "    os.kill(os.getpid(), signal.SIGTERM)\n"
         "    await receive()\n"

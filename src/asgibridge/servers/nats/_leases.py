@@ -176,7 +176,7 @@ class Leases:
         self._wanted.set()
 
     async def _run(self) -> None:
-        while not is_cancelled():
+        while True:
             try:
                 async with asyncio.timeout(self.seconds / _BEATS_PER_LEASE):
                     await self._wanted.wait()
@@ -187,6 +187,8 @@ class Leases:
                 await self.beat()
             except Exception as exc:  # noqa: BLE001 - the next beat tries again
                 logger.error("Leases cannot be renewed: %r", exc)
+            if is_cancelled():
+                return
 
     async def _renew(self, lease: Lease) -> None:
         asked_at = asyncio.get_running_loop().time()

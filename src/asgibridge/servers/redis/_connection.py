@@ -152,7 +152,7 @@ class RedisConnection:
 
     async def _run(self) -> None:
         attempt = 0
-        while not is_cancelled():
+        while True:
             await self._wanted.wait()
             self._wanted.clear()
             while self._calls:
@@ -166,6 +166,8 @@ class RedisConnection:
                     await asyncio.sleep(self.backoff.delay(attempt))
                 else:
                     attempt = 0
+            if is_cancelled():
+                return
 
     def _next_calls(self) -> list[_Call]:
         calls = [

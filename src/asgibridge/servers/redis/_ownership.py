@@ -138,7 +138,7 @@ class Ownership:
         return round(self.seconds * 1000)
 
     async def _run(self) -> None:
-        while not is_cancelled():
+        while True:
             try:
                 async with asyncio.timeout(self.seconds / _BEATS_PER_LEASE):
                     await self._wanted.wait()
@@ -149,6 +149,8 @@ class Ownership:
                 await self.beat()
             except Exception as exc:  # noqa: BLE001 - the next beat tries again
                 logger.error("Leases cannot be renewed: %r", exc)
+            if is_cancelled():
+                return
 
     async def _renew(self) -> None:
         leases = list(self.leases.values())
