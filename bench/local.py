@@ -65,7 +65,7 @@ def candidates(attributes: int) -> dict[str, Any]:
     }
 
 
-def fill(candidate: Any, attributes: int) -> None:  # noqa: ANN401  # any of them
+def fill(candidate: Any, attributes: int) -> None:  # any of them
     """Set so many attributes."""
     if isinstance(candidate, VariableAsAttribute):
         candidate.variable.set(1)
@@ -75,7 +75,7 @@ def fill(candidate: Any, attributes: int) -> None:  # noqa: ANN401  # any of the
         setattr(candidate, f"a{index}", index)
 
 
-def nanoseconds(statement: str, candidate: Any, number: int) -> float:  # noqa: ANN401  # any of them
+def nanoseconds(statement: str, candidate: Any, number: int) -> float:  # any of them
     """Return the time of one execution."""
     scope: dict[str, Any] = {"o": candidate, "v": 5}
     if isinstance(candidate, VariableAsAttribute):

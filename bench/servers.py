@@ -44,7 +44,7 @@ class Server(Protocol):
         ...
 
     # Any: each has a queue of its own kind.
-    def get_or_create_application_instance(self, scope_id: str, scope: Event, /) -> Any:  # noqa: ANN401 - see the line above
+    def get_or_create_application_instance(self, scope_id: str, scope: Event, /) -> Any:
         """Return the queue of a conversation."""
         ...
 

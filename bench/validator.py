@@ -70,7 +70,7 @@ _SCOPES: Final[dict[str, Callable[[], dict[str, Any]]]] = {
 
 
 async def _application(
-    scope: Any,  # noqa: ANN401 - an ASGIApp
+    scope: Any,
     receive: Callable[[], Awaitable[Any]],
     send: Callable[[Any], Awaitable[None]],
 ) -> None:

@@ -33,7 +33,9 @@ with warnings.catch_warnings():
     # Both say that a2wsgi is to be used instead; here they are contenders.
     warnings.simplefilter("ignore")
     from starlette.middleware.wsgi import WSGIMiddleware as StarletteAdapter
-    from uvicorn.middleware.wsgi import _WSGIMiddleware as UvicornAdapter
+    from uvicorn.middleware.wsgi import (
+        _WSGIMiddleware as UvicornAdapter,  # pyright: ignore[reportPrivateUsage] # the public name is a2wsgi's where that is installed
+    )
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 MIB: Final = 1024 * 1024
@@ -87,13 +89,13 @@ def count(environ: dict[str, Any], start_response: StartResponse) -> list[bytes]
 class Hypercorn:
     """Hypercorn's wrapper with what its server gives it."""
 
-    def __init__(self, app: Any) -> None:  # noqa: ANN401 # as hypercorn types it
+    def __init__(self, app: Any) -> None:  # as hypercorn types it
         self.wrapper = WSGIWrapper(app, 1024 * MIB)
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 # ASGI
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # ASGI
         loop = asyncio.get_running_loop()
 
-        def call_soon(fn: Any, *args: Any) -> Any:  # noqa: ANN401 # as hypercorn types it
+        def call_soon(fn: Any, *args: Any) -> Any:  # as hypercorn types it
             future = asyncio.run_coroutine_threadsafe(fn(*args), loop)
             return future.result()
 
@@ -102,7 +104,7 @@ class Hypercorn:
 
 
 bridge = Bridge()
-ADAPTERS: Final[dict[str, Callable[[WSGIApplication], App]]] = {
+ADAPTERS: Final[dict[str, Callable[[Any], App]]] = {
     "asgiref": AsgirefAdapter,
     "asgibridge": partial(WsgiToAsgi, bridge=bridge),
     "a2wsgi": a2wsgi.WSGIMiddleware,
@@ -193,12 +195,12 @@ ASGI_START: Final = {
 }
 
 
-async def asgi_hello(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 # ASGI
+async def asgi_hello(scope: Any, receive: Any, send: Any) -> None:  # ASGI
     await send(ASGI_START)
     await send({"type": "http.response.body", "body": b"Hello, world"})
 
 
-async def asgi_stream(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 # ASGI
+async def asgi_stream(scope: Any, receive: Any, send: Any) -> None:  # ASGI
     await send(ASGI_START)
     for _ in range(1000):
         await send(
@@ -207,7 +209,11 @@ async def asgi_stream(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN
     await send({"type": "http.response.body", "body": b""})
 
 
-def call_wsgi(app: Any) -> None:  # noqa: ANN401 # either adapter
+def start_nothing(*_: object) -> None:
+    """Be a server that sends nothing."""
+
+
+def call_wsgi(app: Any) -> None:  # either adapter
     environ = {
         "REQUEST_METHOD": "GET",
         "SCRIPT_NAME": "",
@@ -221,7 +227,7 @@ def call_wsgi(app: Any) -> None:  # noqa: ANN401 # either adapter
         "wsgi.url_scheme": "http",
         "wsgi.input": io.BytesIO(),
     }
-    result: Iterable[bytes] = app(environ, lambda *_: None)
+    result: Iterable[bytes] = app(environ, start_nothing)
     for _ in result:
         pass
     close = getattr(result, "close", None)
@@ -229,7 +235,7 @@ def call_wsgi(app: Any) -> None:  # noqa: ANN401 # either adapter
         close()
 
 
-def wsgi_seconds(app: Any, count: int, threads: int, per: int) -> float:  # noqa: ANN401 # either
+def wsgi_seconds(app: Any, count: int, threads: int, per: int) -> float:  # either
     """Return the time for one request, or for one of its parts."""
     call_wsgi(app)
 
@@ -265,7 +271,7 @@ Figures = dict[str, list[float]]
 
 def say(text: str) -> None:
     """Print *text*."""
-    print(text, flush=True)  # noqa: T201 # what a benchmark is for
+    print(text, flush=True)
 
 
 def report(title: str, figures: Figures, base: str, goal: float) -> None:

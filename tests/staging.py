@@ -1,6 +1,7 @@
 """Making things happen in one order: gates, loops that settle, odd executors."""
 
 import asyncio
+import inspect
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
@@ -12,6 +13,7 @@ __all__ = (
     "Gate",
     "Step",
     "in_thread",
+    "is_closed",
     "run",
     "settled",
 )
@@ -115,6 +117,11 @@ async def settled(rounds: int = 20) -> None:
     """Let everything happen that needs no other thread."""
     for _ in range(rounds):
         await asyncio.sleep(0)
+
+
+def is_closed(coro: Coroutine[Any, Any, Any]) -> bool:
+    """Whether *coro* can never run again."""
+    return inspect.getcoroutinestate(coro) == inspect.CORO_CLOSED
 
 
 def in_thread(function: Callable[[], T]) -> T:

@@ -15,6 +15,7 @@ from asgibridge.adapters import WsgiToAsgi
 from asgibridge.adapters._wsgi_work import WsgiWork
 from asgibridge.bridge import Bridge
 from asgibridge.errors import ApplicationExitError, ClientDisconnectedError
+from asgibridge.executors import WorkerPool
 
 from .conftest import DISCONNECT, Server, request_body
 
@@ -432,21 +433,22 @@ def test_exceptions_leave_no_cycles(bridge: Bridge, server: Make) -> None:
     def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
         raise LookupError
 
-    async def main() -> None:
-        adapter = WsgiToAsgi(app, bridge=bridge)
-        for _ in range(3):  # the first call leaves what is made once
-            gc.collect()
+    async def main(pool: WorkerPool) -> None:
+        adapter = WsgiToAsgi(app, bridge=bridge, executor=pool)
+        for _ in range(3):
             with pytest.raises(LookupError):
                 await server().run(adapter)
+
+    gc.collect()
+    gc.disable()
+    try:
+        with WorkerPool() as pool:  # its threads have let go when it is closed
+            asyncio.run(main(pool))
         assert not [
             thing
             for thing in gc.get_objects()
             if isinstance(thing, WsgiWork) and thing._app is app
         ]
-
-    gc.disable()
-    try:
-        asyncio.run(main())
     finally:
         gc.enable()
 

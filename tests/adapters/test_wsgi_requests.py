@@ -332,3 +332,23 @@ def test_a_large_upload_streams(bridge: Bridge, server: Make) -> None:
     chunks = [bytes([number]) * 10_000 for number in range(100)]
     app = reading(lambda body: b"".join(iter(lambda: body.read(7_777), b"")))
     assert serve(app, bridge, server(*chunks)).body == b"".join(chunks)
+
+
+def test_messages_as_large_as_the_limit_are_received_one_by_one(
+    bridge: Bridge, server: Make
+) -> None:
+    """None is ever taken before the application asks for it."""
+    received: list[int] = []
+
+    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+        total = 0
+        while data := environ["wsgi.input"].read1():
+            total += len(data)
+            received.append(asked.received - total // 100)
+        start_response("200 OK", TEXT)
+        return [b"%d" % total]
+
+    asked = server(*[bytes(100)] * 50, b"")
+    limits = WsgiLimits(read_ahead_bytes=100)
+    assert serve(app, bridge, asked, limits=limits).body == b"5000"
+    assert received == [0] * 50

@@ -44,10 +44,10 @@ def loop_thread() -> Iterator[LoopThread]:
     yield thread
     if thread.loop.is_running():
         thread.stop()
-    for task in asyncio.all_tasks(thread.loop):
-        task.cancel()
-    thread.loop.run_until_complete(asyncio.sleep(0))
-    thread.loop.run_until_complete(asyncio.sleep(0))
+    while tasks := asyncio.all_tasks(thread.loop):
+        for task in tasks:
+            task.cancel()
+        thread.loop.run_until_complete(asyncio.sleep(0))
     thread.loop.close()
 
 

@@ -161,8 +161,9 @@ def test_the_coroutine_sees_what_its_caller_handles(
             raise LookupError
         except LookupError as exc:
             before = exc.__traceback__
-            assert bridge.async_to_sync(look)() is exc
-            assert exc.__traceback__ is before
+            seen = bridge.async_to_sync(look)()
+            outcome = seen is exc, exc.__traceback__ is before
+        assert outcome == (True, True)
         assert bridge.async_to_sync(look)() is None
 
     if inside:
@@ -258,6 +259,8 @@ def test_a_task_that_outlives_the_call(bridge: Bridge) -> None:
 
         async def late_call() -> int:
             await release[1].wait()
+            nested = other.async_to_sync(asyncio.sleep)
+            await other.sync_to_async(nested)(0)
             return await other.sync_to_async(get_ident)()
 
         async def begin_late() -> None:
@@ -335,6 +338,50 @@ def test_single_thread_context(bridge: Bridge) -> None:
         assert call() == first
     assert call() == first, "the warm thread, given back"
     assert get_ident() != first
+
+
+def test_single_thread_context_below_a_coroutine(bridge: Bridge) -> None:
+    """Entered further down: the loop above is not its business."""
+
+    async def thread() -> int:
+        return get_ident()
+
+    call = bridge.async_to_sync(thread, force_new_loop=True)
+
+    def work() -> list[int]:
+        with bridge.async_single_thread_context():
+            return [call(), call()]
+
+    async def main() -> list[int]:
+        return [get_ident(), *await bridge.sync_to_async(work)()]
+
+    above, first, second = bridge.async_to_sync(main)()
+    assert first == second != above
+
+
+def test_callers_that_share_a_loop() -> None:
+    """Each gets the calls of its own coroutine back, on its own thread."""
+    with PersistentLoopRunner() as runner, Bridge(runner=runner) as bridge:
+        inside = threading.Barrier(2)
+
+        def look() -> int:
+            return get_ident()
+
+        async def main() -> int:
+            await asyncio.to_thread(inside.wait, 10)
+            return await bridge.sync_to_async(look)()
+
+        results: list[bool] = []
+
+        def call() -> None:
+            results.append(bridge.async_to_sync(main)() == get_ident())
+
+        other = threading.Thread(target=call)
+        other.start()
+        call()
+        other.join()
+        assert results == [True, True]
+        assert bridge._engine.homes == {}
 
 
 def test_its_one_thread_cannot_wait_for_itself(bridge: Bridge) -> None:

@@ -120,6 +120,17 @@ def test_closing_ends_what_the_bridge_made() -> None:
     assert repr(bridge) == "<Bridge 'asgibridge' closed>"
 
 
+def test_what_is_called_on_close() -> None:
+    """Once, last in, first out, while the bridge's parts still work."""
+    called: list[str] = []
+    bridge = Bridge()
+    bridge.call_on_close(lambda: called.append("first"))
+    bridge.call_on_close(lambda: called.append(str(run(bridge.sync_to_async(int)))))
+    bridge.close()
+    bridge.close()
+    assert called == ["0", "first"]
+
+
 def test_parts_that_were_handed_in_stay_open() -> None:
     """They belong to whoever made them."""
     with (

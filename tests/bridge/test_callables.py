@@ -49,7 +49,7 @@ class AsyncCallable:
         return "an async callable"
 
 
-class Callable_:
+class Called:
     """Something that is called."""
 
     def __call__(self) -> int:
@@ -130,7 +130,7 @@ def test_async_to_sync_refuses_a_coroutine(bridge: Bridge) -> None:
 
 
 @pytest.mark.parametrize(
-    "fn", [blocking, partial(blocking, 1), lambda: 1, Callable_(), Callable_().__call__]
+    "fn", [blocking, partial(blocking, 1), lambda: 1, Called(), Called().__call__]
 )
 def test_every_kind_of_blocking_callable(fn: Callable[[], int], bridge: Bridge) -> None:
     """Functions, partials, lambdas, instances and methods cross."""
@@ -142,7 +142,7 @@ def test_every_kind_of_blocking_callable(fn: Callable[[], int], bridge: Bridge) 
     [
         asynchronous,
         partial(asynchronous, 1),
-        lambda: asynchronous(),
+        lambda: asynchronous(),  # noqa: PLW0108  # a lambda is what is tried
         AsyncCallable(),
         AsyncCallable().__call__,
         marked,

@@ -12,6 +12,8 @@ import pytest
 
 from asgibridge import Bridge
 from asgibridge.bridge import _async_to_sync, _cancellation
+from asgibridge.bridge._hosted import HostedCall
+from asgibridge.loops import waiter_of
 from tests.staging import PATIENCE, Gate, run, settled
 
 Reports = list[dict[str, Any]]
@@ -42,7 +44,7 @@ def test_a_queued_call_never_runs(bridge: Bridge) -> None:
         first = asyncio.create_task(bridge.sync_to_async(gate)())
         await gate.entered_async()
         for options in ({}, {"context": "share"}, {"abandon_on_cancel": True}):
-            wrapped = bridge.sync_to_async(ran.append, **options)  # type: ignore[call-overload]  # any of them
+            wrapped = bridge.sync_to_async(ran.append, **options)
             second = asyncio.create_task(wrapped(1))
             await settled()
             assert second.cancel("why")
@@ -228,7 +230,7 @@ def test_wait_for_and_shield(bridge: Bridge, options: dict[str, Any]) -> None:
         inner = asyncio.ensure_future(bridge.sync_to_async(gate, **options)())
         await gate.entered_async()
         waiting = asyncio.create_task(_wait_for(inner))
-        while not inner.cancelling():
+        while not inner.cancelling():  # noqa: ASYNC110  # nothing else tells
             await asyncio.sleep(0)
         await settled()
         assert not waiting.done()
@@ -269,7 +271,7 @@ def test_task_group(bridge: Bridge, options: dict[str, Any]) -> None:
             asyncio.get_running_loop().call_later(0, gate.open)
             raise LookupError
 
-        with pytest.raises(ExceptionGroup) as caught:
+        with pytest.raises(ExceptionGroup) as caught:  # noqa: PT012  # a group is what raises
             async with asyncio.TaskGroup() as group:
                 call = group.create_task(bridge.sync_to_async(gate, **options)())
                 group.create_task(fail())
@@ -434,9 +436,9 @@ class Pause:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.gate = Gate()
-        hosted_call = _async_to_sync.HostedCall
+        hosted_call = HostedCall
 
-        def make(*args: Any) -> object:
+        def make(*args: Any) -> object:  # noqa: ANN401  # hands them on
             self.gate()
             return hosted_call(*args)
 
@@ -632,6 +634,25 @@ def test_the_coroutine_of_an_abandoned_call_fails(
     run(main)
 
 
+def test_an_abandoned_call_that_asks_and_is_withdrawn(bridge: Bridge) -> None:
+    """A letter of a call that was left and has not ended is no outcome."""
+
+    async def main() -> None:
+        reports = reporting()
+        gate = Gate()
+        call = bridge.sync_to_async(gate, abandon_on_cancel=True)
+        task = asyncio.create_task(call())
+        await gate.entered_async()
+        blocking: Any = waiter_of(task)
+        task.cancel()
+        await asyncio.wait([task])
+        blocking.deliver()
+        assert reports == []
+        gate.open()
+
+    run(main)
+
+
 def test_a_timeout_is_on_time_when_abandoning(bridge: Bridge) -> None:
     """Nobody waits for the thread, which is still held when the timeout comes."""
 
@@ -658,9 +679,12 @@ class CountingLoop(asyncio.SelectorEventLoop):
         super().__init__()
         self.count = 0
 
-    def call_soon(
-        self, callback: Callable[..., object], *args: Any, context: Any = None
-    ) -> asyncio.Handle:  # type: ignore[override]  # hands everything on
+    def call_soon(  # type: ignore[override]  # hands everything on
+        self,
+        callback: Callable[..., object],
+        *args: Any,  # noqa: ANN401  # hands them on
+        context: Any = None,  # noqa: ANN401  # as above
+    ) -> asyncio.Handle:
         """Count and schedule."""
         self.count += 1
         return super().call_soon(callback, *args, context=context)
@@ -688,25 +712,23 @@ def test_a_cancelled_anyio_scope_does_not_spin(
                 with pytest.raises(asyncio.CancelledError):
                     back()
 
-        async def work() -> None:
-            with anyio.CancelScope() as scope:
-                scopes.append(scope)
-                await bridge.sync_to_async(request)()
-            ended.append(scope.cancelled_caught)
+        scope = anyio.CancelScope()
 
-        scopes: list[anyio.CancelScope] = []
-        ended: list[bool] = []
+        async def work() -> bool:
+            with scope:
+                await bridge.sync_to_async(request)()
+            return scope.cancelled_caught
+
         task = asyncio.create_task(work())
         await gate.entered_async()
-        scopes[0].cancel()
+        scope.cancel()
         await settled()
         before = loop.count
         await settled(50)
         assert loop.count - before < 60
         assert not task.done()
         gate.open()
-        await task
-        assert ended == [True]
+        assert await task
 
     run(main, lambda: loop)
 
@@ -719,7 +741,7 @@ def test_move_on_after(bridge: Bridge) -> None:
 
         async def release() -> None:
             await gate.entered_async()
-            while not scope.cancel_called:
+            while not scope.cancel_called:  # noqa: ASYNC110  # nothing else tells
                 await asyncio.sleep(0)
             gate.open()
 

@@ -1,9 +1,9 @@
 """Coroutines that a blocking call waits for: interrupts, and loops that stop."""
 
 import asyncio
-import gc
 import threading
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from asgibridge import Bridge
 from asgibridge.bridge import _hosted
 from asgibridge.errors import LoopStoppedError
 from asgibridge.executors import CurrentThreadExecutor, _caller
-from asgibridge.loops import Mailbox
+from asgibridge.loops import Mailbox, waiter_of
 from tests.staging import PATIENCE, Gate, run, settled
 
 
@@ -173,7 +173,7 @@ def test_an_interrupt_when_the_loop_is_gone(bridge: Bridge) -> None:
     hosted = run(bridge.sync_to_async(bridge.async_to_sync(main)))
     assert not hosted.claim()
     hosted._interrupt()  # its loop is closed
-    gc.collect()
+    hosted._call.mailbox = SimpleNamespace(loop=lambda: None)
     hosted._interrupt()  # and collected
 
 
@@ -182,8 +182,8 @@ def test_an_interrupt_when_the_loop_is_gone(bridge: Bridge) -> None:
 
 def start_and_stop(
     bridge: Bridge,
-    work: Any,
-    stopped: threading.Event,  # noqa: ANN401  # a function
+    work: Any,  # noqa: ANN401  # a function
+    stopped: threading.Event,
 ) -> tuple[asyncio.AbstractEventLoop, list[object]]:
     """Run a loop until *stopped*, with a task that calls *work*."""
     loop = asyncio.new_event_loop()
@@ -280,7 +280,7 @@ def test_a_coroutine_destroyed_with_its_loop(bridge: Bridge) -> None:
         # Driven by hand, as by a task, and destroyed while for_ever() is parked.
         coroutine: Any = bridge.sync_to_async(work)()
         call = coroutine.send(None)
-        while call.hosted is None:
+        while call.hosted is None:  # noqa: ASYNC110  # nothing else tells
             await asyncio.sleep(0)
         await settled()
         coroutine.send(None)
@@ -289,6 +289,79 @@ def test_a_coroutine_destroyed_with_its_loop(bridge: Bridge) -> None:
 
     run(main)
     assert "for_ever cannot run: the event loop of the task" in str(errors[0])
+
+
+def test_a_coroutine_that_somebody_else_has_taken(bridge: Bridge) -> None:
+    """A task that finds its coroutine withdrawn goes on waiting for the function."""
+    withdrawn: list[str] = []
+
+    async def never() -> None:
+        """Never run."""
+
+    def work() -> str:
+        with pytest.raises(LookupError):
+            bridge.async_to_sync(never)()
+        withdrawn.append("withdrawn")
+        return "went on"
+
+    async def main() -> None:
+        coroutine: Any = bridge.sync_to_async(work)()
+        call = coroutine.send(None)
+        while call.hosted is None:  # noqa: ASYNC110  # nothing else tells
+            await asyncio.sleep(0)
+        hosted = call.hosted
+        assert hosted.claim()
+        await settled()
+        assert coroutine.send(None) is call, "parked again"
+        hosted.refuse(LookupError())
+        while not call.is_done:  # noqa: ASYNC110  # nothing else tells
+            await asyncio.sleep(0)
+        with pytest.raises(StopIteration) as caught:
+            coroutine.send(None)
+        assert caught.value.value == "went on"
+
+    run(main)
+    assert withdrawn == ["withdrawn"]
+
+
+def test_a_sharing_call_whose_coroutine_was_withdrawn(bridge: Bridge) -> None:
+    """Its task is not woken while the function is still in its context."""
+
+    async def never() -> None:
+        """Never run."""
+
+    gate = Gate()
+
+    def work() -> str:
+        gate()
+        with pytest.raises(LookupError):
+            bridge.async_to_sync(never)()
+        return "went on"
+
+    async def main() -> None:
+        task = asyncio.create_task(bridge.sync_to_async(work, context="share")())
+        await settled(3)
+        call: Any = waiter_of(task)
+        hosted_calls: list[Any] = []
+        deliver = type(call).deliver
+
+        def withdraw_and_deliver(call: Any) -> None:  # noqa: ANN401  # a call
+            if call.hosted is not None and not hosted_calls:
+                hosted_calls.append(call.hosted)
+                assert call.hosted.claim()
+            deliver(call)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(type(call), "deliver", withdraw_and_deliver)
+            gate.open()
+            while not hosted_calls:  # noqa: ASYNC110  # nothing else tells
+                await asyncio.sleep(0)
+            await settled()
+            assert not task.done()
+        hosted_calls[0].refuse(LookupError())
+        assert await task == "went on"
+
+    run(main)
 
 
 def test_looks_at_a_running_loop(bridge: Bridge) -> None:

@@ -980,7 +980,7 @@ def test_thread_that_ends_between_two_looks(bridge: Bridge) -> None:
         async with scope:
             await anext(items)
             async with bridge.thread_sensitive_context(executor=other):
-                lease = scope.lease
+                lease = scope.executor
                 assert isinstance(lease, ThreadLease)
                 lease.release()
                 return await collect(items)

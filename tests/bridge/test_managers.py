@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from typing import Literal, Self
 
+import anyio
 import pytest
 
 from asgibridge.bridge import Bridge
@@ -359,3 +360,32 @@ def test_what_cannot_be_entered(
     """Async managers and other things are refused, with the right way."""
     with pytest.raises(NotSyncError, match=message):
         bridge.enter(thing)
+
+
+def test_anyio_scope_that_is_cancelled(bridge: Bridge) -> None:
+    """A scope repeats its cancellation: the exit is made, and nothing spins."""
+    transaction = Transaction()
+    leaving = transaction.leaving = threading.Event()
+    awoken = 0
+
+    async def main() -> bool:
+        nonlocal awoken
+        with anyio.CancelScope() as scope:
+            async with bridge.enter(transaction):
+                scope.cancel()
+                release = asyncio.create_task(_release())
+                await asyncio.Event().wait()
+        await release
+        return scope.cancelled_caught
+
+    async def _release() -> None:
+        nonlocal awoken
+        assert await asyncio.to_thread(transaction.outside.wait, 5)
+        for _ in range(100):
+            await asyncio.sleep(0)
+            awoken += 1
+        leaving.set()
+
+    assert asyncio.run(main())
+    assert awoken == 100
+    assert transaction.events == ["entered", asyncio.CancelledError]

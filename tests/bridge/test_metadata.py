@@ -63,11 +63,12 @@ def test_a_blocking_wrapper_is_not_marked_as_async(bridge: Bridge) -> None:
     blocking = bridge.async_to_sync(marked_async)
     assert not inspect.iscoroutinefunction(blocking)
     assert not asyncio.iscoroutinefunction(blocking)
-    assert bridge.sync_to_async(blocking)
+    assert inspect.iscoroutinefunction(bridge.sync_to_async(blocking))
 
 
 def test_descriptors_stay_what_they_are(bridge: Bridge) -> None:
     """A wrapped classmethod is a classmethod, a staticmethod a staticmethod."""
     wrap: Any = bridge.sync_to_async
-    assert isinstance(wrap(classmethod(greet)), classmethod)
+    function: Any = greet
+    assert isinstance(wrap(classmethod(function)), classmethod)
     assert isinstance(wrap(staticmethod(greet)), staticmethod)

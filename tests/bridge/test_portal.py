@@ -8,8 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
 import pytest
+import uvloop
 
 from asgibridge.bridge import Bridge
+from asgibridge.bridge._loop_leases import _end_tasks
 from asgibridge.errors import (
     BridgeClosedError,
     DeadlockError,
@@ -264,6 +266,36 @@ def test_task_cancelled_while_it_is_waited_for(bridge: Bridge) -> None:
             task.result(timeout=5)
 
 
+def test_task_that_is_cleaning_up_is_not_cancelled_again() -> None:
+    """The end of a portal waits for it, as for those that it cancels."""
+    ended: list[str] = []
+
+    async def main() -> None:
+        release = asyncio.Event()
+
+        async def wait() -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await release.wait()
+                ended.append("ended")
+
+        tasks = {asyncio.create_task(wait())}
+        (task,) = tasks
+        task.add_done_callback(tasks.discard)
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.sleep(0)
+        end = asyncio.create_task(_end_tasks(tasks))
+        await asyncio.sleep(0)
+        release.set()
+        await end
+        assert task.cancelled()
+
+    asyncio.run(main())
+    assert ended == ["ended"]
+
+
 def test_tasks_that_still_run_are_cancelled_in_the_end(bridge: Bridge) -> None:
     """As with asyncio.run: cancelled, and waited for."""
     ended: list[str] = []
@@ -434,3 +466,35 @@ def test_loop_that_cannot_be_made() -> None:
         pytest.raises(OSError, match="no loop"),
     ):
         next(portal.iterate_sync(source()))
+
+
+def test_other_loops() -> None:
+    """Everything works on uvloop, on both sides."""
+
+    @asynccontextmanager
+    async def client() -> AsyncIterator[str]:
+        await asyncio.sleep(0)
+        yield type(asyncio.get_running_loop()).__module__
+        await asyncio.sleep(0)
+
+    async def source() -> AsyncIterator[int]:
+        for number in range(3):
+            await asyncio.sleep(0)
+            yield number
+
+    def block() -> list[object]:
+        with ours.enter_sync(client()) as kind:
+            return [kind, *ours.iterate_sync(source())]
+
+    async def main() -> list[object]:
+        items = [item async for item in ours.iterate_in_thread(range(100))]
+        assert items == list(range(100))
+        return await ours.sync_to_async(block)()
+
+    with (
+        PerCallLoopRunner(loop_factory=uvloop.new_event_loop) as runner,
+        Bridge(runner=runner) as ours,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as host,
+    ):
+        assert block() == ["uvloop", 0, 1, 2]
+        assert host.run(main()) == ["uvloop", 0, 1, 2]

@@ -21,7 +21,11 @@ from tests.staging import PATIENCE, BareExecutor, Gate, run, settled
 
 def test_arguments_and_results(bridge: Bridge) -> None:
     """The function gets its arguments, the caller its result."""
-    call = bridge.sync_to_async(int)
+
+    def parse(text: str, *, base: int) -> int:
+        return int(text, base)
+
+    call = bridge.sync_to_async(parse)
 
     async def main() -> int:
         return await call("11", base=3)
@@ -136,11 +140,15 @@ def test_the_function_sees_what_its_caller_handles(bridge: Bridge) -> None:
             raise LookupError
         except LookupError as exc:
             before = exc.__traceback__
-            assert await bridge.sync_to_async(look)() is exc
+            seen = await bridge.sync_to_async(look)()
             with pytest.raises(KeyError) as caught:
                 await bridge.sync_to_async(fail)()
-            assert caught.value.__context__ is exc
-            assert exc.__traceback__ is before
+            outcome = (
+                seen is exc,
+                caught.value.__context__ is exc,
+                exc.__traceback__ is before,
+            )
+        assert outcome == (True, True, True)
         assert await bridge.sync_to_async(look)() is None
 
     run(main)

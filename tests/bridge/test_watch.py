@@ -4,13 +4,14 @@ import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from threading import get_ident
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from asgibridge import Bridge
 from asgibridge.bridge import _waiting, _watch
-from asgibridge.executors import WorkerPool
+from asgibridge.executors import ThreadSensitivePool, WorkerPool
 from tests.staging import Gate, run, settled
 
 
@@ -100,6 +101,115 @@ def test_a_chain_of_tasks(bridge: Bridge) -> None:
         assert thread == inner
 
     run(main)
+
+
+def test_a_chain_of_queues() -> None:
+    """Through a call that is queued behind one which waits for a coroutine."""
+    with ThreadSensitivePool() as pool, Bridge(workers=pool) as bridge:
+        sensitive = bridge.sync_to_async(get_ident)
+        on_pool = bridge.sync_to_async(int, thread_sensitive=False)
+
+        async def main() -> None:
+            inside, asked = asyncio.Event(), asyncio.Event()
+
+            async def last() -> int:
+                await asked.wait()
+                return await sensitive()
+
+            other = asyncio.create_task(last())
+
+            async def waits_on_pool() -> int:
+                inside.set()
+                return await other
+
+            back = bridge.async_to_sync(waits_on_pool)
+            holder = asyncio.create_task(
+                bridge.sync_to_async(back, thread_sensitive=False)()
+            )
+            await inside.wait()
+            queued = asyncio.create_task(on_pool())
+
+            async def waits() -> int:
+                asked.set()
+                return await queued
+
+            back_again = bridge.async_to_sync(waits)
+            outer = bridge.sync_to_async(lambda: (get_ident(), back_again()))
+            thread, result = await outer()
+            assert result == 0
+            assert await holder == await other == thread
+
+        run(main)
+
+
+def test_a_call_that_runs_elsewhere_is_waited_for() -> None:
+    """The coroutine in the way waits for a call that is running: it will end."""
+    gate = Gate()
+    with Bridge() as bridge:
+        elsewhere = bridge.sync_to_async(gate, thread_sensitive=False)
+
+        async def main() -> None:
+            running = asyncio.create_task(elsewhere())
+            await gate.entered_async()
+            inside = asyncio.Event()
+
+            async def waits() -> str:
+                inside.set()
+                return await running
+
+            holder = bridge.sync_to_async(bridge.async_to_sync(waits))
+            first = asyncio.create_task(holder())
+            await inside.wait()
+            second = asyncio.create_task(bridge.sync_to_async(get_ident)())
+            await settled()
+            look_now(bridge)
+            await settled()
+            assert not second.done()
+            gate.open()
+            assert await first == "out"
+            assert isinstance(await second, int)
+
+        run(main)
+
+
+def test_code_below_a_thread_that_has_nothing_to_do_with_it() -> None:
+    """A call queued for a pool, made below a thread that the pool does not own."""
+    gate = Gate()
+    with WorkerPool(max_workers=1) as workers, Bridge(workers=workers) as bridge:
+        anywhere = bridge.sync_to_async(gate, thread_sensitive=False)
+
+        async def main() -> None:
+            first = asyncio.create_task(anywhere())
+            await gate.entered_async()
+            second = asyncio.create_task(anywhere())
+            await settled()
+            look_now(bridge)
+            assert not second.done()
+            gate.open()
+            assert [await first, await second] == ["out", "out"]
+
+        bridge.async_to_sync(main)()
+        gate.entered.clear()
+        gate.opened.clear()
+
+        async def in_a_scope() -> None:
+            async with bridge.thread_sensitive_context():
+                await main()
+
+        run(in_a_scope)
+
+
+def look_now(bridge: Bridge) -> None:
+    """Have the watch of the running loop look, whatever the time."""
+    watch: Any = bridge._engine.mailboxes.of(asyncio.get_running_loop()).watch
+    watch._look()
+
+
+def test_a_loop_that_is_gone_is_not_watched(bridge: Bridge) -> None:
+    """Nobody waits there any more."""
+    call: Any = SimpleNamespace(mailbox=SimpleNamespace(loop=lambda: None, watch=None))
+    bridge._engine.watch(call)
+    assert call.mailbox.watch is None
 
 
 def test_calls_that_will_run_are_left_alone(bridge: Bridge) -> None:

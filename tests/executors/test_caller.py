@@ -122,8 +122,11 @@ class RacingInbox(SimpleQueue[Runnable]):
     close: Callable[[], None]
 
     def put(
-        self, item: Runnable, block: bool = True, timeout: float | None = None
-    ) -> None:  # the queue's signature
+        self,
+        item: Runnable,
+        block: bool = True,  # noqa: FBT001, FBT002  # the queue's signature
+        timeout: float | None = None,
+    ) -> None:
         """Put, and be overtaken by the close."""
         super().put(item, block, timeout)
         self.close()

@@ -12,6 +12,7 @@ from asgibridge.errors import LoopStoppedError
 from asgibridge.executors import CurrentThreadExecutor
 from asgibridge.executors._loop_call import LoopCall
 from asgibridge.types import Outcome
+from tests.staging import is_closed
 
 
 @attrs.define(eq=False)
@@ -94,7 +95,7 @@ def test_an_interrupt_cancels_the_coroutine_and_waits_for_its_end(
         steps.append("ended")
 
     call = call_of(tidy(), interrupt, finish)
-    call.start(loop)
+    _ = call.start(loop)
     turn(loop)
     with pytest.raises(KeyboardInterrupt):
         call.wait()
@@ -115,7 +116,12 @@ def test_a_second_interrupt_ends_the_wait(loop: asyncio.AbstractEventLoop) -> No
 
 def test_an_interrupt_before_the_start(loop: asyncio.AbstractEventLoop) -> None:
     """There is nothing to cancel, but an end to wait for."""
-    call = call_of(forty_two(), interrupt, lambda _: (call.start(loop), turn(loop)))
+
+    def start(_: object) -> None:
+        _ = call.start(loop)
+        turn(loop)
+
+    call = call_of(forty_two(), interrupt, start)
     with pytest.raises(KeyboardInterrupt):
         call.wait()
     call.collect()
@@ -124,7 +130,7 @@ def test_an_interrupt_before_the_start(loop: asyncio.AbstractEventLoop) -> None:
 def test_an_interrupt_after_the_loop(loop: asyncio.AbstractEventLoop) -> None:
     """A loop that is closed has no task to cancel any more."""
     call = call_of(forty_two(), interrupt, lambda _: None)
-    call.start(loop)
+    _ = call.start(loop)
     turn(loop)
     loop.close()
     with pytest.raises(KeyboardInterrupt):
@@ -161,7 +167,7 @@ def test_the_traceback_is_the_coroutines(loop: asyncio.AbstractEventLoop) -> Non
         raise LookupError
 
     call = call_of(fail(), lambda _: None)
-    call.start(loop)
+    _ = call.start(loop)
     turn(loop)
     call.collect()
     call.announce()
@@ -194,7 +200,7 @@ def test_a_loop_that_does_not_run(loop: asyncio.AbstractEventLoop) -> None:
     """It may be between two runs; seen twice, it has stopped."""
     call = call_of(forty_two())
     call.check()
-    call.start(loop)
+    _ = call.start(loop)
     call.check()
     with pytest.raises(
         LoopStoppedError, match="forty_two cannot finish: the loop it was started on"
@@ -212,7 +218,7 @@ def test_a_stopped_loop_ends_the_wait_once(loop: asyncio.AbstractEventLoop) -> N
         call.check()
 
     call = call_of(forty_two(), look)
-    call.start(loop)
+    _ = call.start(loop)
     with pytest.raises(LoopStoppedError) as caught:
         call.wait()
     assert caught.value.__context__ is None
@@ -223,10 +229,10 @@ def test_a_stopped_loop_ends_the_wait_once(loop: asyncio.AbstractEventLoop) -> N
 def test_a_closed_loop(loop: asyncio.AbstractEventLoop) -> None:
     """It never runs again."""
     call = call_of(forty_two())
-    call.start(loop)
+    _ = call.start(loop)
     turn(loop)
     loop.close()
-    with pytest.raises(LoopStoppedError, match="stop waiting before stopping"):
+    with pytest.raises(LoopStoppedError, match="do not stop a loop that others"):
         call.check()
     call.collect()
 
@@ -236,12 +242,35 @@ def test_an_end_that_is_announced_is_not_checked(
 ) -> None:
     """What has come does not need its loop."""
     call = call_of(forty_two())
-    call.start(loop)
+    _ = call.start(loop)
     turn(loop)
     call.is_done = True
     loop.close()
     call.check()
     call.collect()
+
+
+def test_giving_up(loop: asyncio.AbstractEventLoop) -> None:
+    """The wait ends without the task, unless it has ended before."""
+    call = call_of(for_ever(), lambda _: None)
+    task = call.start(loop)
+    turn(loop)
+    call.give_up()
+    call.give_up()
+    with pytest.raises(LoopStoppedError, match="for_ever cannot finish"):
+        call.wait()
+    task.cancel()
+    turn(loop)
+
+
+def test_giving_up_before_the_start() -> None:
+    """The coroutine is closed, since nobody will ever run it."""
+    coro = forty_two()
+    call = call_of(coro, lambda _: None)
+    call.give_up()
+    assert is_closed(coro)
+    with pytest.raises(LoopStoppedError, match="forty_two cannot finish"):
+        call.wait()
 
 
 def test_being_taken_from_an_inbox_does_nothing() -> None:

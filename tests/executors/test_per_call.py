@@ -16,7 +16,7 @@ from asgibridge.errors import ExecutorClosedError
 from asgibridge.executors import CurrentThreadExecutor, PerCallLoopRunner
 from asgibridge.loops import RecyclableLoop
 from asgibridge.types import LoopRunner
-from tests.staging import PATIENCE
+from tests.staging import PATIENCE, is_closed
 
 T = TypeVar("T")
 
@@ -121,13 +121,12 @@ def test_a_factory_that_fails() -> None:
         coro = loop_and_thread()
         with pytest.raises(LookupError, match="no loop today"):
             run_with(runner, coro)
-        assert coro.cr_frame is None
+        assert is_closed(coro)
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
 @pytest.mark.parametrize("factory", [None, asyncio.SelectorEventLoop])
 def test_interrupts_of_the_coroutine(
-    runner: PerCallLoopRunner,
     kind: type[BaseException],
     factory: type[AbstractEventLoop] | None,
 ) -> None:
@@ -189,7 +188,7 @@ def test_one_thread_for_all(runner: PerCallLoopRunner) -> None:
     coro = loop_and_thread()
     with pytest.raises(ExecutorClosedError, match="loop_and_thread"):
         run_with(single, coro)
-    assert coro.cr_frame is None
+    assert is_closed(coro)
 
 
 def test_names(runner: PerCallLoopRunner) -> None:
@@ -213,7 +212,7 @@ def test_closing() -> None:
         ExecutorClosedError, match="loop_and_thread: executor 'asgibridge-loop' is"
     ):
         run_with(runner, coro)
-    assert coro.cr_frame is None
+    assert is_closed(coro)
     runner.close()
 
 

@@ -9,9 +9,14 @@ from typing import Any, TypeVar
 import pytest
 
 from asgibridge.errors import DeadlockError, ExecutorClosedError, LoopStoppedError
-from asgibridge.executors import CurrentThreadExecutor, PersistentLoopRunner, _caller
+from asgibridge.executors import (
+    CurrentThreadExecutor,
+    PersistentLoopRunner,
+    _caller,
+    _persistent,
+)
 from asgibridge.types import LoopRunner
-from tests.staging import PATIENCE
+from tests.staging import PATIENCE, is_closed
 
 T = TypeVar("T")
 
@@ -146,10 +151,17 @@ def test_closing_retires_the_loop() -> None:
     assert loop.is_closed()
     assert set(threading.enumerate()) == before
     runner.close()
+
+
+def test_a_closed_runner_refuses() -> None:
+    """With the function and the runner; the coroutine is closed."""
+    runner = PersistentLoopRunner()
+    run_with(runner, loop_and_thread())
+    runner.close()
     coro = loop_and_thread()
     with pytest.raises(ExecutorClosedError, match=r"loop_and_thread: runner .* closed"):
         run_with(runner, coro)
-    assert coro.cr_frame is None
+    assert is_closed(coro)
 
 
 def test_closing_a_runner_never_used() -> None:
@@ -166,7 +178,7 @@ def test_its_own_thread_would_wait_for_itself(runner: PersistentLoopRunner) -> N
         coro = loop_and_thread()
         with pytest.raises(DeadlockError, match="loop_and_thread was called on the"):
             run_with(runner, coro)
-        assert coro.cr_frame is None
+        assert is_closed(coro)
 
     run_with(runner, nested())
 
@@ -192,8 +204,27 @@ def test_a_loop_that_somebody_stops(
         ExecutorClosedError, match="the loop of runner 'asgibridge-persistent-loop' was"
     ):
         run_with(runner, coro)
-    assert coro.cr_frame is None
+    assert is_closed(coro)
     runner.close()
+
+
+def test_a_call_that_comes_while_the_loop_ends() -> None:
+    """It is given up, and not begun on a loop that is about to be closed."""
+    given_up: list[str] = []
+
+    class LateCall:
+        """A call that writes down what becomes of it."""
+
+        def give_up(self) -> None:
+            """Write it down."""
+            given_up.append("given up")
+
+    calls = _persistent._Calls()
+    calls.is_over = True
+    late: Any = LateCall()
+    calls.start(late)
+    assert given_up == ["given up"]
+    assert calls.running == set()
 
 
 def test_forgetting_makes_it_new(runner: PersistentLoopRunner) -> None:
@@ -213,9 +244,9 @@ def test_a_call_that_comes_behind_the_end(
     class DeafLoop(asyncio.SelectorEventLoop):
         """Ends between accepting a callback and running it."""
 
-        def call_soon_threadsafe(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401  # the loop's
+        def call_soon_threadsafe(self, *args: Any, **options: Any) -> Any:  # type: ignore[override]  # noqa: ANN401  # hands them on
             """Accept the callback of a call, and forget it."""
-            if len(args) == 2:
+            if len(args) > 1:  # the function, the call, and more
                 super().call_soon_threadsafe(self.stop)
                 return None
             return super().call_soon_threadsafe(*args, **options)
@@ -224,7 +255,7 @@ def test_a_call_that_comes_behind_the_end(
     with PersistentLoopRunner(loop_factory=DeafLoop) as runner:
         with pytest.raises(LoopStoppedError, match="loop_and_thread cannot finish"):
             run_with(runner, coro)
-        assert coro.cr_frame is None
+        assert is_closed(coro)
 
 
 def test_a_loop_of_its_own_factory() -> None:

@@ -65,11 +65,12 @@ def test_saturation_is_told() -> None:
         gate = Gate()
         pool.submit(gate)
         gate.wait_entered()
-        assert not pool.is_saturated
+        states = [pool.is_saturated]
         pool.submit(int)
-        assert pool.is_saturated
+        states.append(pool.is_saturated)
         gate.open()
-    assert not pool.is_saturated
+    states.append(pool.is_saturated)
+    assert states == [False, True, False]
 
 
 @pytest.fixture
@@ -118,9 +119,31 @@ def test_a_guard_leaves_progress_alone() -> None:
     assert pool.look(0) == 1
     assert pool._threads == []
     pool._queue.clear()
-    assert pool.look(1) is None
+    assert [pool.look(1) for _ in range(_pool.QUIET_LOOKS)] == [1] * _pool.QUIET_LOOKS
+    assert pool.look(1) is None, "nothing to guard for a while: it leaves"
     assert pool._threads == []
     assert pool._awake == 1, "it works, now that it does not guard"
+
+
+def test_a_guard_gives_new_work_a_moment() -> None:
+    """Work that came since its last look may be about to be taken."""
+    pool = WorkerPool(max_workers=8)
+    assert pool.look(0) == 0
+    pool._queue.append(Step())
+    assert pool.look(0) == 0
+    assert pool._threads == []
+
+
+def test_a_guard_wakes_no_more_threads_than_allowed() -> None:
+    """What there is to run may be more."""
+    pool = WorkerPool(max_workers=1)
+    steps = [Step() for _ in range(4)]
+    pool._queue.extend(steps)
+    assert pool.look(0) is None
+    for step in steps:
+        step.wait()
+    assert len(pool._threads) == 1
+    pool.close()
 
 
 def test_slow_work_wakes_a_thread_for_each() -> None:

@@ -14,8 +14,8 @@ from tests.staging import PATIENCE, Gate, Step
 def test_one_shared_thread() -> None:
     """All that is submitted to the pool itself runs on one thread, in order."""
     with ThreadSensitivePool(name="shared") as pool:
-        assert pool.thread is None
-        assert pool.current is None
+        before = pool.thread, pool.current
+        assert before == (None, None)
         gate = Gate()
         first = pool.submit(gate)
         gate.wait_entered()

@@ -53,8 +53,10 @@ def given_back(lease: ThreadLease) -> None:
 def test_a_lease_takes_its_thread_at_its_first_use(cache: ThreadCache) -> None:
     """Before, there is none; then all of it runs on that one."""
     lease = cache.lease()
-    assert lease.thread is None
-    assert lease.current is None
+    no_thread = lease.thread
+    assert no_thread is None
+    before = lease.current
+    assert before is None
     gate = Gate()
     step = Step(gate)
     lease.post(step)

@@ -48,7 +48,8 @@ def test_busy_and_current() -> None:
     step, behind = Step(gate), Step()
     worker.inbox.put(step)
     gate.wait_entered()
-    assert worker.current is step
+    current = worker.current
+    assert current is step
     assert worker.is_busy
     worker.inbox.put(behind)
     gate.open()

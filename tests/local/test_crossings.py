@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from asgibridge.bridge import Bridge
 from asgibridge.executors import PersistentLoopRunner
@@ -115,6 +115,7 @@ def test_reused_thread_shows_nothing_of_an_earlier_call(
     assert len(threads) == 1
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["sync", "async"]), max_size=6))
 def test_follows_any_chain(chain: list[str]) -> None:
     """However the code goes back and forth, each part sees and adds to the value."""

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from asgibridge.local import Local
 
@@ -148,6 +148,7 @@ OPERATIONS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(OPERATIONS)
 def test_contexts_are_like_copied_dicts(steps: list[tuple[str, int, str, int]]) -> None:
     """Any mix of writes, deletions and copies of contexts equals copied dicts."""
@@ -180,6 +181,7 @@ AWKWARD = (
 )
 
 
+@settings(deadline=None)
 @given(st.sampled_from(AWKWARD.split()) | st.text())
 def test_every_name_can_be_used(name: str) -> None:
     """Each name is set, read, listed, deleted per context, and breaks nothing."""

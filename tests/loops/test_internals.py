@@ -1,7 +1,6 @@
 """The parts of asyncio and CPython that nobody promises."""
 
 import asyncio
-import gc
 import sys
 import weakref
 from collections.abc import Callable
@@ -155,28 +154,42 @@ def test_cancelled_timers_are_dropped() -> None:
         loop.close()
 
 
-def test_fingerprint_of_foreign_loops_is_unknown() -> None:
-    """Loops that keep their state elsewhere tell nothing."""
+def test_loops_of_others_are_not_known() -> None:
+    """What keeps its state elsewhere is not looked into."""
     uvloop = pytest.importorskip("uvloop")
     loop = uvloop.new_event_loop()
     try:
-        assert _internals.fingerprint(loop) is None
+        assert not _internals.is_known(loop)
     finally:
         loop.close()
 
 
-def test_fingerprint_without_a_dictionary() -> None:
-    """Nor do loops that have no dictionary at all."""
-    assert _internals.fingerprint(object()) is None  # type: ignore[arg-type]  # is the case
-
-
-def test_fingerprint_is_stable() -> None:
-    """Looking changes nothing."""
+def test_loops_of_the_standard_library_are_known() -> None:
+    """Every part that is used is there, in every version that is tested."""
     loop = RecyclableLoop()
     try:
-        first = _internals.fingerprint(loop)
-        assert first is not None
-        assert first == _internals.fingerprint(loop)
+        assert _internals.is_known(loop)
     finally:
         loop.close()
-        gc.collect()
+
+
+def test_turning_runs_what_is_ready() -> None:
+    """A limited number of rounds, in order; cancelled handles are passed over."""
+    loop = RecyclableLoop()
+    seen: list[str] = []
+
+    def first() -> None:
+        assert running_loop_or_none() is loop
+        seen.append("first")
+
+    def again() -> None:
+        seen.append("again")
+        loop.call_soon(again)
+
+    loop.call_soon(seen.append, "cancelled").cancel()
+    loop.call_soon(again)
+    _internals.turn(loop, 3, first)
+    assert running_loop_or_none() is None
+    assert seen == ["first", "again", "again", "again"]
+    assert not loop.is_running()
+    loop.close()

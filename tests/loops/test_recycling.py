@@ -229,30 +229,40 @@ def test_a_loop_that_noted_nothing_is_not_clean(loop: RecyclableLoop) -> None:
     assert not loop.is_clean()
 
 
-def test_loops_that_cannot_tell_are_not_clean(
-    loop: RecyclableLoop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_loops_that_cannot_tell_are_not_clean(loop: RecyclableLoop) -> None:
     """Where asyncio's state has other names no loop counts as clean."""
-    monkeypatch.setattr(_recycling, "fingerprint", lambda _: None)
+    loop.is_known = False
     assert not is_clean_after(loop, run_a_call)
+    assert not loop.is_quiet()
+    assert not loop.can_be_turned()
     assert loop.tolerate(lambda _: "done") == "done"
 
 
 def test_what_is_tolerated_stays(loop: RecyclableLoop) -> None:
     """Something done to the loop on purpose does not make it unclean."""
     kept: list[object] = []
+    one, other = socket.socketpair()
 
     def use(loop: RecyclableLoop) -> None:
         loop.tolerate(kept.append)
-        loop.tolerate(lambda loop: loop.call_later(60, int))
+        loop.tolerate(lambda loop: loop.add_reader(one, int))
+        loop.tolerate(store)
 
-    assert is_clean_after(loop, use)
-    assert not is_clean_after(loop, leave_timer), "what comes besides is still seen"
+    def store(loop: AbstractEventLoop) -> None:
+        loop.my_cache = {}  # type: ignore[attr-defined]  # that is what they do
+
+    with one, other:
+        assert is_clean_after(loop, use)
+        assert is_clean_after(loop, lambda _: None)
+        assert loop.is_quiet()
+        assert not is_clean_after(loop, leave_timer), "what comes besides is still seen"
+        loop.remove_reader(one)
 
 
 def test_tolerating_before_a_note(loop: RecyclableLoop) -> None:
     """What was there before the call is none of its business."""
-    loop.tolerate(lambda loop: loop.call_later(60, int))
+    kept: list[object] = []
+    loop.tolerate(kept.append)
     assert is_clean_after(loop, lambda loop: loop.run_until_complete(asyncio.sleep(0)))
 
 
@@ -415,3 +425,20 @@ def test_retiring_survives_a_pending_stop(loop: RecyclableLoop) -> None:
     loop.call_soon(loop.stop)
     retire(loop)
     assert loop.is_closed()
+
+
+def test_a_quiet_loop(loop: RecyclableLoop) -> None:
+    """Nothing is ready, timed or watched: only somebody's call can wake it."""
+    loop.note()
+    answers = [loop.is_quiet()]
+    timer = loop.call_later(60, int)
+    answers.append(loop.is_quiet())
+    timer.cancel()
+    answers.append(loop.is_quiet())
+    one, other = socket.socketpair()
+    with one, other:
+        loop.add_reader(one, int)
+        answers.append(loop.is_quiet())
+        loop.remove_reader(one)
+    answers.append(loop.is_quiet())
+    assert answers == [True, False, True, False, True]

@@ -8,7 +8,13 @@ from collections.abc import Callable
 
 import pytest
 
-from asgibridge.loops._wakers import HAS_EVENTFD, EventFdWaker, ThreadsafeWaker
+from asgibridge.loops import RecyclableLoop
+from asgibridge.loops._wakers import (
+    HAS_EVENTFD,
+    DrivenWaker,
+    EventFdWaker,
+    ThreadsafeWaker,
+)
 from tests.staging import in_thread, run, settled
 
 needs_eventfd = pytest.mark.skipif(not HAS_EVENTFD, reason="a feature of Linux")
@@ -182,3 +188,56 @@ def test_uvloop_can_be_woken() -> None:
         return waker._fd
 
     assert run(main, uvloop.new_event_loop) >= 0
+
+
+class Driver:
+    """Runs a loop in turns, or says that it does not."""
+
+    def __init__(self, is_here: bool) -> None:  # noqa: FBT001  # a fake
+        self.is_here = is_here
+        self.scheduled: list[Callable[[], None]] = []
+        self.knocks = 0
+
+    def call_soon(self, function: Callable[[], None]) -> bool:
+        """Write it down."""
+        if self.is_here:
+            self.scheduled.append(function)
+        return self.is_here
+
+    def knock(self) -> None:
+        """Count."""
+        self.knocks += 1
+
+
+@pytest.mark.parametrize("is_here", [True, False])
+def test_a_driven_loop_is_told_directly(is_here: bool) -> None:  # noqa: FBT001  # a parameter
+    """If it stands still on the waking thread; otherwise it is woken."""
+    loop = RecyclableLoop()
+    called: list[int] = []
+    plain = ThreadsafeWaker(weakref.ref(loop), lambda: called.append(1))
+    waker = DrivenWaker(weakref.ref(loop), nothing, plain)
+    driver = Driver(is_here)
+    loop.driver = driver
+    waker.wake()
+    loop.driver = None
+    loop.run_until_complete(asyncio.sleep(0))
+    assert driver.scheduled == ([nothing] if is_here else [])
+    assert called == ([] if is_here else [1])
+    assert driver.knocks == (0 if is_here else 1)
+    waker.close()
+    waker.wake()
+    loop.run_until_complete(asyncio.sleep(0))
+    assert len(called) == (1 if is_here else 2)
+    loop.close()
+
+
+def test_a_driven_loop_that_is_gone() -> None:
+    """The same error as from any other waker."""
+    loop = RecyclableLoop()
+    plain = ThreadsafeWaker(weakref.ref(loop), nothing)
+    waker = DrivenWaker(weakref.ref(loop), nothing, plain)
+    loop.close()
+    del loop
+    gc.collect()
+    with pytest.raises(RuntimeError, match="Event loop is closed"):
+        waker.wake()

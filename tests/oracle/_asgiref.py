@@ -27,10 +27,10 @@ class Asgiref:
     @contextmanager
     def configured(self, options: Options, /) -> Iterator[Subject]:
         """Do what can be done, by the means its users have found."""
-        _refuse("a runner in the caller's thread", options.in_thread)
-        _refuse("a loop factory", options.loop_factory is not None)
+        _refuse("runner in the caller's thread", options.in_thread)
+        _refuse("loop factory", options.loop_factory is not None)
         # options.stuck: asgiref reports nothing, and waits all the same.
-        _refuse("the caller's own Context", options.lending)
+        _refuse("mode in the caller's own Context", options.lending)
         before = SyncToAsync.single_thread_executor
         if options.sensitive is not None:
             replacement = cast("ThreadPoolExecutor", options.sensitive)
@@ -68,7 +68,7 @@ class Asgiref:
         helper_loop: bool = False,
     ) -> Callable[..., Any]:
         """Wrap."""
-        _refuse("a helper loop", helper_loop)
+        _refuse("helper loop", helper_loop)
         return async_to_sync(fn, force_new_loop=force_new_loop)
 
     def caller_executor(self) -> CallerExecutor:

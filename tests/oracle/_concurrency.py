@@ -119,8 +119,8 @@ def gather_is_parallel(subject: Subject) -> None:
 
 
 def waiting_costs_memory_only(subject: Subject) -> None:
-    """Five thousand waiting calls need no threads, no files, and 10 kB each."""
-    waiting = 5000
+    """Two thousand waiting calls need no threads, no files, and 10 kB each."""
+    waiting = 2000
 
     async def main() -> None:
         gate = Gate()

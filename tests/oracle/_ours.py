@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
 from contextvars import Context
 from typing import Any, final
 
@@ -88,35 +88,50 @@ class _StuckObserver:
         self.report(f"{crossing.function} waits since {seconds} s behind {behind}")
 
 
-def make_bridge(options: Options) -> Bridge:
-    """Return a bridge configured by *options*; whoever asked closes it."""
-    sensitive: BlockingExecutor | None = options.sensitive
-    if options.most_threads is not None:
-        sensitive = ThreadSensitivePool(max_workers=options.most_threads)
-    workers = None
-    if options.pool_threads is not None:
-        workers = WorkerPool(max_workers=options.pool_threads)
+def make_bridge(options: Options, closing: ExitStack | None = None) -> Bridge:
+    """Return a bridge configured by *options*.
+
+    Args:
+        options: What was asked for.
+        closing: Closes the bridge and its parts; None leaves that undone.
+    """
+    parts = ExitStack() if closing is None else closing
     observers = [] if options.stuck is None else [_StuckObserver(options.stuck)]
-    return Bridge(
-        thread_sensitive=sensitive,
-        workers=workers,
-        runner=_runner(options),
+    bridge = Bridge(
+        thread_sensitive=_sensitive(options, parts),
+        workers=_workers(options, parts),
+        runner=_runner(options, parts),
         context="share" if options.lending else "copy",
         observers=observers,
         stuck_after=options.stuck_after or 10.0,
     )
+    return parts.enter_context(bridge)
 
 
-def _runner(options: Options) -> LoopRunner | None:
+def _sensitive(options: Options, parts: ExitStack) -> BlockingExecutor | None:
+    if options.most_threads is None:
+        return options.sensitive
+    return parts.enter_context(ThreadSensitivePool(max_workers=options.most_threads))
+
+
+def _workers(options: Options, parts: ExitStack) -> BlockingExecutor | None:
+    if options.pool_threads is None:
+        return None
+    return parts.enter_context(WorkerPool(max_workers=options.pool_threads))
+
+
+def _runner(options: Options, parts: ExitStack) -> LoopRunner | None:
     if options.in_thread:
-        return InThreadLoopRunner(loop_factory=options.loop_factory)
+        return parts.enter_context(
+            InThreadLoopRunner(loop_factory=options.loop_factory)
+        )
     if options.loop_factory is not None:
-        return PerCallLoopRunner(loop_factory=options.loop_factory)
+        return parts.enter_context(PerCallLoopRunner(loop_factory=options.loop_factory))
     return None
 
 
 @contextmanager
 def open_ours(options: Options) -> Iterator[Subject]:
     """Provide a bridge of its own, and close it."""
-    with make_bridge(options) as bridge:
-        yield OurSubject(bridge)
+    with ExitStack() as closing:
+        yield OurSubject(make_bridge(options, closing))

@@ -109,10 +109,13 @@ class Model:
 
     Args:
         shared: Stands for the bridge's shared thread.
+        hosts: Whether a task runs the coroutines of the blocking calls that it
+            waits for; else they have tasks of their own on its loop.
     """
 
-    def __init__(self, shared: object) -> None:
+    def __init__(self, shared: object, *, hosts: bool = True) -> None:
         self._shared = shared
+        self._hosts = hosts
 
     def root(
         self, body: AsyncBody, places: tuple[Place, ...], variables: dict[int, int]
@@ -156,14 +159,15 @@ class Model:
             if call is not None and call.is_cancelled:
                 raise _Cancelled
             frame = Place(scene.thread, is_frame=True)
-            hosted = call is not None and not op.wants_new_loop
+            is_home = call is None or op.wants_new_loop
+            hosted = self._hosts and not is_home
             below = scene.below(
                 places=(*scene.places, frame),
                 task=call.task if call is not None and hosted else _Task(),
                 call=None,
             )
             try:
-                if hosted:
+                if not is_home:
                     self._flow(op.body, _branch(entry), below)
                 else:
                     self._at_home(op.body, _branch(entry), below)

@@ -65,7 +65,7 @@ class Crossings(RuleBasedStateMachine):
         self.bridge_runner = make_runner(name=f"{_NAME}-loop")
         self.bridge = Bridge(name=_NAME, runner=self.bridge_runner, context=context)
         self.shared = object()
-        self.model = Model(self.shared)
+        self.model = Model(self.shared, hosts=context == "copy")
         self.interpreter = Interpreter(self.bridge)
 
     # -- programs --

@@ -145,31 +145,31 @@ class TestUnorderedPost(TestPost):
     in_order = False
 
 
-async def settle(coro: Coroutine[Any, Any, T], outcome: Future[T]) -> None:
-    """Await *coro*; its outcome goes to a future, not through `asyncio.run`.
+async def settle(coro: Coroutine[Any, Any, T], box: list[Future[T]]) -> None:
+    """Await *coro*; its outcome goes to the future in *box*, if that is still there.
 
-    That leaves a cycle of exception, traceback and task behind.
+    Not through `asyncio.run`, which leaves a cycle of exception, traceback and
+    task behind.  From 3.12 on a traceback leads to the frames of the loop as
+    well, so none of those may hold the future: hence the box.
     """
     try:
         result = await coro
     except BaseException as exc:  # noqa: BLE001 - handed to the blocked caller
-        if not outcome.done():  # it is when the loop was stopped
-            outcome.set_exception(exc)
+        if box and not box[0].done():  # as when the loop was stopped
+            box.pop().set_exception(exc)
     else:
-        outcome.set_result(result)
-    finally:
-        del outcome
+        box.pop().set_result(result)
 
 
 def run_alone(
-    coro: Coroutine[Any, Any, T], outcome: Future[T], context: Context
+    coro: Coroutine[Any, Any, T], box: list[Future[T]], context: Context
 ) -> None:
     """Run *coro* as `asyncio.run` does."""
     with asyncio.Runner() as runner:
         try:
-            runner.run(settle(coro, outcome), context=context)
+            runner.run(settle(coro, box), context=context)
         except RuntimeError as exc:  # the loop was stopped
-            outcome.set_exception(exc)
+            box.pop().set_exception(exc)
 
 
 @final
@@ -194,7 +194,7 @@ class AsyncioRunner:
         outcome = Future[T]()
 
         with ThreadPoolExecutor(1) as pool:
-            pool.submit(run_alone, coro, outcome, context)
+            pool.submit(run_alone, coro, [outcome], context)
             try:
                 caller.run_until_future(outcome)
                 return outcome.result()
@@ -248,14 +248,15 @@ class SharedLoopRunner:
             del outcome
 
     def close(self) -> None:
-        with suppress(RuntimeError):  # it has ended
-            self._loop.call_soon_threadsafe(self._loop.stop)
+        with self._lock:  # a loop that has ended is on its way out: leave it alone
+            if self._running is not None:
+                self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
 
     def _start(
         self, coro: Coroutine[Any, Any, T], outcome: Future[T], context: Context
     ) -> None:
-        task = self._loop.create_task(settle(coro, outcome), context=context)
+        task = self._loop.create_task(settle(coro, [outcome]), context=context)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

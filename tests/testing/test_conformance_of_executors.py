@@ -1,7 +1,6 @@
 """The conformance suites, run on everything in `asgibridge.executors`."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 
 import pytest
 
@@ -18,7 +17,6 @@ from asgibridge.testing.conformance import (
     PostConformance,
     RunnerConformance,
 )
-from asgibridge.types import LoopRunner
 
 
 class TestWorkerPool(ExecutorConformance):
@@ -94,21 +92,7 @@ class TestCappedLeases(LeaseConformance):
             yield executor
 
 
-# To be taken away when the runners keep these promises.
-STOPPED_LOOP = pytest.mark.xfail(
-    run=False, reason="ends with AttributeError or CancelledError, or hangs"
-)
-
-
-class StoppedLoopIsKnown(RunnerConformance):
-    """The suite, with one test that is known to fail."""
-
-    @STOPPED_LOOP
-    def test_stopped_loop_is_an_error(self, runner: LoopRunner) -> None:
-        super().test_stopped_loop_is_an_error(runner)
-
-
-class TestPerCallLoopRunner(StoppedLoopIsKnown):
+class TestPerCallLoopRunner(RunnerConformance):
     """A loop for each call."""
 
     @pytest.fixture
@@ -117,7 +101,7 @@ class TestPerCallLoopRunner(StoppedLoopIsKnown):
             yield runner
 
 
-class TestInThreadLoopRunner(StoppedLoopIsKnown):
+class TestInThreadLoopRunner(RunnerConformance):
     """A loop for each call, on the caller's own thread."""
 
     @pytest.fixture
@@ -125,12 +109,8 @@ class TestInThreadLoopRunner(StoppedLoopIsKnown):
         with InThreadLoopRunner() as runner:
             yield runner
 
-    @pytest.mark.xfail(run=False, reason="it runs after its close all the same")
-    def test_run_after_close(self, runner: LoopRunner) -> None:
-        super().test_run_after_close(runner)
 
-
-class TestPerCallUvloop(StoppedLoopIsKnown):
+class TestPerCallUvloop(RunnerConformance):
     """The same, with loops that are not recycled."""
 
     @pytest.fixture
@@ -142,7 +122,7 @@ class TestPerCallUvloop(StoppedLoopIsKnown):
 
 # SystemExit ends the loop's thread, which is reported beside reaching the caller.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-class TestPersistentLoopRunner(StoppedLoopIsKnown):
+class TestPersistentLoopRunner(RunnerConformance):
     """One loop for all calls."""
 
     shares_loop = True
@@ -151,9 +131,4 @@ class TestPersistentLoopRunner(StoppedLoopIsKnown):
     def runner(self) -> Iterator[PersistentLoopRunner]:
         runner = PersistentLoopRunner()
         yield runner
-        with suppress(RuntimeError):  # known: close() raises if the loop was stopped
-            runner.close()
-
-    @STOPPED_LOOP
-    def test_call_after_a_stopped_loop(self, runner: LoopRunner) -> None:
-        super().test_call_after_a_stopped_loop(runner)
+        runner.close()

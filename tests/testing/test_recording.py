@@ -1,10 +1,12 @@
 """RecordingObserver."""
 
+import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from asgibridge import Bridge
 from asgibridge.testing import FakeCrossing, RecordingObserver
 from asgibridge.types import Observer
 
@@ -69,3 +71,26 @@ def test_clear() -> None:
     recorder.clear()
     assert recorder.steps == ()
     assert recorder.crossings == ()
+
+
+def test_stuck_call_of_a_bridge() -> None:
+    """A bridge tells of a call that waits, and names what is in the way."""
+    recorder = RecordingObserver()
+    release = threading.Event()
+
+    def hold_the_thread() -> bool:
+        return release.wait(10)
+
+    async def test(bridge: Bridge) -> str | None:
+        first = asyncio.create_task(bridge.sync_to_async(hold_the_thread)())
+        second = asyncio.create_task(bridge.sync_to_async(load)())
+        stuck = await asyncio.to_thread(recorder.wait_for, "stuck", load)
+        release.set()
+        await asyncio.gather(first, second)
+        return stuck.behind
+
+    with Bridge(observers=[recorder], stuck_after=0.05) as bridge:
+        behind = asyncio.run(test(bridge))
+    assert behind is not None
+    assert "hold_the_thread" in behind
+    assert recorder.steps_of(load) == ("queued", "stuck", "started", "finished")

@@ -11,6 +11,10 @@ from ._line import Line
 __all__ = ("Outbox",)
 
 
+def _no_events() -> deque[Event | None]:
+    return deque()  # deque[Event | None]() takes three times as long
+
+
 @final
 @attrs.define(eq=False)
 class Outbox:
@@ -26,7 +30,7 @@ class Outbox:
 
     _line: Line
     _window: int
-    events: deque[Event | None] = attrs.field(factory=deque[Event | None], init=False)
+    events: deque[Event | None] = attrs.field(factory=_no_events, init=False)
     """Events to send; None is the end."""
     streaming: bool = attrs.field(default=False, init=False)
     """Whether a part of the body, but not all, was sent; the task's."""

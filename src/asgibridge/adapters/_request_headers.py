@@ -1,7 +1,7 @@
 """Request header fields as CGI variables."""
 
 from collections.abc import Iterable
-from typing import Final, Literal, final
+from typing import Any, Final, Literal, final
 
 import attrs
 
@@ -94,9 +94,11 @@ class RequestHeaders:
     _keys: _Keys = attrs.field(converter=_Keys, alias="underscores")
 
     def add_to(
-        self, environ: dict[str, object], headers: Iterable[tuple[bytes, bytes]]
+        self, environ: dict[str, Any], headers: Iterable[tuple[bytes, bytes]]
     ) -> None:
         """Add a variable for each field name; repeated fields are joined.
+
+        *environ* holds none of these variables yet.
 
         Takes time linear in the size of *headers*.
 
@@ -107,7 +109,6 @@ class RequestHeaders:
         keys = self._keys
         limits = self._limits
         most, room = limits.max_headers, limits.max_header_bytes
-        seen: dict[str, str] = {}
         repeated: dict[str, list[str]] = {}
         for name, value in headers:
             most -= 1
@@ -117,14 +118,16 @@ class RequestHeaders:
             key = keys[name]
             if not key:
                 continue
-            if key in seen:
-                repeated.setdefault(key, [seen[key]]).append(value.decode("latin-1"))
+            text = value.decode("latin-1")
+            if key not in environ:
+                environ[key] = text
+            elif key in repeated:
+                repeated[key].append(text)
             else:
-                seen[key] = value.decode("latin-1")
+                repeated[key] = [environ[key], text]
         if repeated:
             for key, values in repeated.items():
-                seen[key] = self._joined(key, values)
-        environ.update(seen)
+                environ[key] = self._joined(key, values)
 
     def _joined(self, key: str, values: list[str]) -> str:
         if key in _SINGLE:

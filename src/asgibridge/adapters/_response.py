@@ -126,9 +126,7 @@ class WsgiResponse:
     overrun: bool = attrs.field(default=False, init=False)
     """Whether the application produced more than its Content-Length."""
     _status: int = attrs.field(default=0, init=False)
-    _headers: list[tuple[bytes, bytes]] = attrs.field(
-        factory=list[tuple[bytes, bytes]], init=False
-    )
+    _headers: list[tuple[bytes, bytes]] = attrs.field(init=False)  # once HELD
     _bodiless: bool = attrs.field(default=False, init=False)
     # What Content-Length promises and is not sent yet; -1 without a promise.
     _left: int = attrs.field(default=-1, init=False)

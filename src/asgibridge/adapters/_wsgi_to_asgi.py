@@ -6,19 +6,18 @@ import threading
 import weakref
 from asyncio import AbstractEventLoop
 from collections import deque
-from collections.abc import Callable, Coroutine
-from contextvars import copy_context
+from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Final, Self, final
 from wsgiref.types import ErrorStream
 
 import attrs
 
-from ..bridge import Bridge
+from ..bridge import Bridge, Detacher
 from ..errors import UnsupportedScopeError
 from ..executors import WorkerPool
 from ..loops import MailboxRegistry
-from ..types import BlockingExecutor, SupportsPost, WSGIApplication
+from ..types import BlockingExecutor, WSGIApplication
 from ._asgi import Receive, Scope, Send
 from ._closing import call_on_close
 from ._environ import EnvironBuilder
@@ -138,12 +137,9 @@ class WsgiToAsgi:
     _queued: deque[None] = attrs.field(factory=deque[None], init=False, repr=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
     # Guarded by _lock when written:
-    _pool: WorkerPool = attrs.field(init=False, repr=False)
+    _detacher: Detacher = attrs.field(init=False, repr=False)
     _ending: "weakref.finalize[..., Any]" = attrs.field(init=False, repr=False)
     _lifespans: int = attrs.field(default=0, init=False, repr=False)
-    _post_elsewhere: Callable[[WsgiWork], None] | None = attrs.field(
-        default=None, init=False, repr=False
-    )
 
     def __attrs_post_init__(self) -> None:
         """Prepare what all requests share."""
@@ -157,10 +153,8 @@ class WsgiToAsgi:
             multiprocess=self.multiprocess,
             errors=self.errors,
         )
-        self._pool = self._new_pool()
+        self._detacher = self._new_detacher()
         call_on_close(self._bridge, self.close)
-        if self._executor is not None:
-            self._post_elsewhere = _poster(self._executor)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection, as ASGI asks.
@@ -195,7 +189,7 @@ class WsgiToAsgi:
         """
         with self._lock:
             ending = self._ending
-            self._pool = self._new_pool()
+            self._detacher = self._new_detacher()
         ending()
 
     def __enter__(self) -> Self:
@@ -211,12 +205,13 @@ class WsgiToAsgi:
         """Close the adapter."""
         self.close()
 
-    def _new_pool(self) -> WorkerPool:
+    def _new_detacher(self) -> Detacher:
+        """Return what starts requests: on the given executor, or a pool of our own."""
         pool = WorkerPool(max_workers=self.max_workers, name="asgibridge-wsgi")
         # Also when the adapter is forgotten, so that no idle thread outlives it.
         self._ending = weakref.finalize(self, pool.close, wait=False)
         self._ending.atexit = False
-        return pool
+        return self._bridge.detacher(self._executor or pool)
 
     def _traffic_of(self, loop: AbstractEventLoop) -> Traffic:
         traffic = self._traffic.get(loop)
@@ -247,7 +242,6 @@ class WsgiToAsgi:
         work = WsgiWork(
             self.app,
             scope,
-            None if self.thread_sensitive else copy_context(),
             self._environs,
             line,
             inbox,
@@ -279,10 +273,7 @@ class WsgiToAsgi:
             work.fail(exc)
 
     def _post(self, work: WsgiWork) -> None:
-        if self._post_elsewhere is None:
-            self._pool.post(work)
-        else:
-            self._post_elsewhere(work)
+        work.call = self._detacher.start(work.run, work.fail)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         with self._lock:
@@ -304,14 +295,3 @@ class WsgiToAsgi:
             if last:
                 self.close()
         await send({"type": "lifespan.shutdown.complete"})
-
-
-def _poster(executor: BlockingExecutor) -> Callable[[WsgiWork], None]:
-    """Return the best way to hand work to *executor*; asked once, as it is slow."""
-    if isinstance(executor, SupportsPost):
-        return executor.post
-
-    def submit(work: WsgiWork) -> None:
-        executor.submit(work.run).add_done_callback(work.note_future)
-
-    return submit

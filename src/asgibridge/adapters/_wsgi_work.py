@@ -2,16 +2,14 @@
 
 import logging
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
-from contextvars import Context
 from typing import Any, Final, final
 
 import attrs
 
+from ..bridge import DetachedCall
 from ..errors import (
     BodyTooLargeError,
     ClientDisconnectedError,
-    ExecutorDroppedCallError,
     RequestRefusedError,
 )
 from ..types import WSGIApplication
@@ -31,6 +29,10 @@ _logger: Final = logging.getLogger("asgibridge.adapters")
 _CONTENT_TOO_LARGE: Final = 413
 
 
+def _no_errors() -> list[BaseException]:
+    return []  # list[BaseException]() takes three times as long
+
+
 @final
 @attrs.define(eq=False)
 class WsgiWork:
@@ -41,8 +43,6 @@ class WsgiWork:
     Args:
         app: The application.
         scope: The request.
-        context: The context to run in, entered by nobody else; None to run in
-            that of the thread, as a crossing has prepared it.
         environs: Builds the environ.
         line: Wakes the request's task.
         inbox: The request body.
@@ -54,7 +54,6 @@ class WsgiWork:
 
     _app: WSGIApplication
     _scope: Scope
-    _context: Context | None
     _environs: EnvironBuilder
     _line: Line
     _inbox: Inbox
@@ -62,9 +61,11 @@ class WsgiWork:
     _response: WsgiResponse
     _on_start: Callable[[], object]
     _on_end: Callable[["WsgiWork"], object]
+    # What runs this, unless it is a crossing that the task itself awaits.
+    call: DetachedCall | None = attrs.field(default=None, init=False)
     _abandoned: bool = attrs.field(default=False, init=False)
     # At most one; whoever takes it answers for it.
-    _errors: list[BaseException] = attrs.field(factory=list[BaseException], init=False)
+    _errors: list[BaseException] = attrs.field(factory=_no_errors, init=False)
 
     def __str__(self) -> str:
         """Return what to call it in messages."""
@@ -76,10 +77,7 @@ class WsgiWork:
         self._on_start()
         if not self._line.gone:
             try:
-                if self._context is None:
-                    self._serve()
-                else:
-                    self._context.run(self._serve)
+                self._serve()
             except BaseException as exc:  # noqa: BLE001 # handed to the task
                 self._errors.append(exc)
         self.finish()
@@ -98,12 +96,6 @@ class WsgiWork:
         self._on_start()
         self.finish()
 
-    def note_future(self, future: Future[None], /) -> None:
-        """End the request if *future*, that of `run`, was cancelled."""
-        if future.cancelled():
-            msg = f"the executor dropped {self}; close it after the adapter"
-            self.fail(ExecutorDroppedCallError(msg))
-
     def take_error(self) -> BaseException | None:
         """Return what the application raised; a second time, None."""
         try:
@@ -112,8 +104,13 @@ class WsgiWork:
             return None
 
     def abandon(self) -> None:
-        """Nobody waits any more: log what the application raises from here on."""
+        """Nobody waits any more: log what the application raises from here on.
+
+        A coroutine that the application waits for is cancelled.
+        """
         self._abandoned = True
+        if self.call is not None:
+            self.call.cancel()
         self._line.hang_up()
         self.report()
 

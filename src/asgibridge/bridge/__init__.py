@@ -9,6 +9,7 @@ from ._decorators import (
     ContextMode as ContextMode,
     SyncToAsyncDecorator as SyncToAsyncDecorator,
 )
+from ._detached import DetachedCall as DetachedCall, Detacher as Detacher
 from ._iterate import ThreadIterator as ThreadIterator
 from ._iterate_sync import LoopIterator as LoopIterator
 from ._managers import ThreadManager as ThreadManager
@@ -24,6 +25,8 @@ __all__ = (
     "AsyncToSyncDecorator",
     "Bridge",
     "ContextMode",
+    "DetachedCall",
+    "Detacher",
     "IterateDecorator",
     "LoopIterator",
     "LoopManager",

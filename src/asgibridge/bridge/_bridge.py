@@ -16,12 +16,13 @@ from typing import (
 
 from ..errors import AlreadyEnteredError, BridgeClosedError, OptionError
 from ..executors import PerCallLoopRunner, ThreadSensitivePool, WorkerPool
-from ..types import BlockingExecutor, LoopRunner, Observer
+from ..types import BlockingExecutor, LoopRunner, Observer, SupportsLease
 from ._async_to_sync import AsyncToSync
 from ._beyond import BeyondCalls
 from ._callables import applied, check_may_be_async, check_may_be_sync
 from ._context_modes import CallInContext, SharingCall
 from ._decorators import AsyncToSyncDecorator, ContextMode, SyncToAsyncDecorator
+from ._detached import Detacher
 from ._engine import Engine
 from ._observation import Observation
 from ._places import ExecutorPlace
@@ -81,6 +82,7 @@ class Bridge(BeyondCalls):
         "_on_close",
         "_owned",
         "_sensitive",
+        "_usual",
     )
 
     def __init__(
@@ -115,6 +117,11 @@ class Bridge(BeyondCalls):
             thread_sensitive=thread_sensitive,
             workers=workers,
             runner=runner,
+            lend=(
+                thread_sensitive.lease
+                if isinstance(thread_sensitive, SupportsLease)
+                else None
+            ),
             observation=Observation(tuple(observers), name),
             stuck_after=stuck_after,
             name=name,
@@ -122,6 +129,11 @@ class Bridge(BeyondCalls):
         self._sensitive = SensitiveRoute(self._engine, _place(thread_sensitive))
         self._anywhere = FixedRoute(self._engine, _place(workers))
         self._context: ContextMode = context
+        # What most wrappers are made by, according to *thread_sensitive*.
+        self._usual = {
+            True: self._wrapper(self._sensitive, context, False),  # noqa: FBT003
+            False: self._wrapper(self._anywhere, context, False),  # noqa: FBT003
+        }
         self._entered = False
 
     def __repr__(self) -> str:
@@ -196,10 +208,12 @@ class Bridge(BeyondCalls):
             OptionError: If an executor is given and *thread_sensitive* as well,
                 or for a call to be abandoned that shares its caller's context.
         """
-        mode = self._context if context is None else context
-        wrapper = self._wrapper(
-            self._route(thread_sensitive, executor), mode, abandon_on_cancel
-        )
+        if executor is None and context is None and not abandon_on_cancel:
+            wrapper = self._usual[thread_sensitive]
+        else:
+            mode = self._context if context is None else context
+            route = self._route(thread_sensitive, executor)
+            wrapper = self._wrapper(route, mode, abandon_on_cancel)
         return applied(fn, check_may_be_sync, wrapper.wrap)
 
     def _route(
@@ -306,6 +320,15 @@ class Bridge(BeyondCalls):
     def async_single_thread_context(self) -> AsyncSingleThreadContext:
         """Return a context manager that keeps async code on one thread."""
         return AsyncSingleThreadContext(self._engine)
+
+    def detacher(self, executor: BlockingExecutor) -> Detacher:
+        """Return what starts calls on *executor* without awaiting them.
+
+        For adapters whose tasks learn in a way of their own how a call goes on.
+        Async code that such a call runs with `async_to_sync` runs on the loop
+        that it was started from.
+        """
+        return Detacher(self._engine, _place(executor))
 
     # -- lifetime --
 

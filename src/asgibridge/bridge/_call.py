@@ -160,7 +160,11 @@ class BlockingCall(Generic[T]):
     def check_cancelled(self) -> None:
         """Raise if the awaiting task was cancelled: no more work for it."""
         if self.is_cancelled:
-            raise CancelledError(*self._cancel_args)
+            raise self.cancellation()
+
+    def cancellation(self) -> CancelledError:
+        """Return what the awaiting task was cancelled with."""
+        return CancelledError(*self._cancel_args)
 
     @property
     def loop(self) -> AbstractEventLoop:
@@ -230,10 +234,10 @@ class BlockingCall(Generic[T]):
     def _outlast(self) -> Generator[Any, None, None]:
         """The task was cancelled: withdraw the call, leave it, or wait for its end."""
         if self.claim():
-            raise CancelledError(*self._cancel_args)
+            raise self.cancellation()
         if self._may_abandon:
             self._is_left = True
-            raise CancelledError(*self._cancel_args)
+            raise self.cancellation()
         if self.inner_cancel is not None:
             self.inner_cancel()
         with shielded():
@@ -251,9 +255,13 @@ class BlockingCall(Generic[T]):
         if not hosted.claim():
             return
         if self.is_cancelled:
-            hosted.refuse(CancelledError(*self._cancel_args))
+            hosted.refuse(self.cancellation())
             return
         self._base = yield from hosted.serve(self._base, self._tokens)
+        self._heed(hosted)
+
+    def _heed(self, hosted: "HostedCall[Any]") -> None:
+        """Remember a cancellation that the coroutine ended with."""
         if hosted.cancel_args is not None:
             # Not for the function to swallow.
             self.is_cancelled = True
@@ -268,7 +276,7 @@ class BlockingCall(Generic[T]):
         """Have the task raise CancelledError, whatever the function did."""
         exception = self.exception
         if not isinstance(exception, (CancelledError, KeyboardInterrupt, SystemExit)):
-            self.exception = CancelledError(*self._cancel_args)
+            self.exception = self.cancellation()
             self.exception.__cause__ = exception
 
     def deliver(self) -> None:
@@ -280,12 +288,23 @@ class BlockingCall(Generic[T]):
         elif self._is_left:
             self._deliver_late()
 
+    def _host_apart(self, hosted: "HostedCall[Any]") -> None:
+        """Have the coroutine run in a task of its own, unless the call is cancelled."""
+        if self.is_cancelled:
+            hosted.refuse(self.cancellation())
+        else:
+            self.inner_cancel = hosted.adopt(self._loop).cancel
+
+    def _take_exception(self) -> BaseException | None:
+        """Return what the function raised and let go of it."""
+        exception, self.exception = self.exception, None
+        return exception
+
     def _deliver_late(self) -> None:
         if self.hosted is not None and self.hosted.claim():
             _ = self.hosted.adopt(self._loop)  # the engine keeps it
         elif self.is_done:
-            exception, self.exception = self.exception, None
-            report_late(self, exception, self._loop)
+            report_late(self, self._take_exception(), self._loop)
 
     # -- asyncio's future protocol, called by the task --
 

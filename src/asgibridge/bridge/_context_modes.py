@@ -1,6 +1,6 @@
 """Blocking calls that do not work in a copy of the caller's context."""
 
-from asyncio import AbstractEventLoop, CancelledError
+from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, TypeVar, final
@@ -79,22 +79,22 @@ class SharingCall(BlockingCall[T]):
 
     def send_when_parked(self, send: Callable[[], None]) -> None:
         """Have *send* called as soon as the task has left its context."""
-        self._send: Callable[[], None] | None = send
+        self._send = send
 
     @override
     def add_done_callback(
         self, wakeup: Callable[[object], object], /, *, context: Context
     ) -> None:
         super().add_done_callback(wakeup, context=context)
-        if self._send is not None:
-            self._context = self._base = context
-            # The caller's place is looked up there: in a copy, since the call
-            # may be run before this callback has returned.
-            self._loop.call_soon(self._send_now, context=context.copy())
+        self._context = self._base = context
+        # The caller's place is looked up there: in a copy, since the call may
+        # be run before this callback has returned.
+        self._loop.call_soon(self._send_now, context=context.copy())
 
     def _send_now(self) -> None:
-        send, self._send = self._send, None
-        if send is None or self.is_done:
+        send = self._send
+        del self._send  # it refers to this object
+        if self.is_done:
             return
         try:
             send()
@@ -118,10 +118,8 @@ class SharingCall(BlockingCall[T]):
             super().deliver()
         elif hosted is None or not hosted.claim():
             return  # the function was interrupted while it asked
-        elif self.is_cancelled:
-            hosted.refuse(CancelledError(*self._cancel_args))
         else:
-            self.inner_cancel = hosted.adopt(self._loop).cancel
+            self._host_apart(hosted)
 
     @override
     def cancel(self, msg: object = None) -> bool:

@@ -1,14 +1,16 @@
 """What the parts of one bridge share."""
 
 import asyncio
+from asyncio import AbstractEventLoop
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, final
 
 import attrs
 
 from ..executors import forget_after_fork
-from ..loops import MailboxRegistry
-from ..types import BlockingExecutor, LoopRunner
+from ..loops import Mailbox, MailboxRegistry
+from ..types import BlockingExecutor, ExecutorLease, LoopRunner
 from ._call import BlockingCall
 from ._observation import Observation
 from ._places import Frame, Place
@@ -31,6 +33,8 @@ class Engine:
     workers: BlockingExecutor
     runner: LoopRunner
     observation: Observation
+    # Lends a thread of the thread-sensitive executor, if it can.
+    lend: Callable[[], ExecutorLease] | None
     # How long a call may wait behind another before that is reported, seconds.
     stuck_after: float
     name: str
@@ -65,6 +69,14 @@ class Engine:
         self.mailboxes = MailboxRegistry()
         self.homes = {}
         self._tasks = set()
+
+    def mailbox_of(self, loop: AbstractEventLoop) -> Mailbox:
+        """Return the mailbox of *loop*, which runs on the current thread."""
+        state = self.threads.state
+        mailbox = state.mailbox
+        if mailbox is None or mailbox.loop() is not loop:
+            mailbox = state.mailbox = self.mailboxes.of(loop)
+        return mailbox
 
     def watch(self, call: BlockingCall[Any]) -> None:
         """Look after *call* and others of its loop from now on."""

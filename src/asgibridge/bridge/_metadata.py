@@ -9,7 +9,7 @@ __all__ = ("dressed_as",)
 
 # What functions are marked with that are async without looking like it.  The
 # wrapper is what it looks like.
-_ASYNC_MARKS: Final = ("_is_coroutine", "_is_coroutine_mark")
+_ASYNC_MARKS: Final = ("_is_coroutine", "_is_coroutine_marker")
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -36,7 +36,7 @@ class PortalTask(Generic[T]):
 
     def __init__(self, engine: Engine, future: futures.Future[T]) -> None:
         self._engine = engine
-        self.future: Future[T] = future
+        self.future: futures.Future[T] = future
 
     def result(self, timeout: float | None = None) -> T:
         """Wait for the task; return or raise what it does.

@@ -8,7 +8,7 @@ import attrs
 
 from ..errors import ExecutorClosedError, ExecutorDroppedCallError
 from ..loops import running_loop_or_none, set_running_loop
-from ..types import BlockingExecutor, SupportsPost
+from ..types import BlockingExecutor
 from ._call import BlockingCall
 from ._context_modes import SharingCall
 from ._engine import Engine
@@ -133,10 +133,11 @@ def run_here(call: BlockingCall[Any]) -> None:
 
 
 def poster(executor: BlockingExecutor) -> Callable[[BlockingCall[Any]], None]:
-    """Return the best way to hand calls to *executor*."""
-    if isinstance(executor, SupportsPost):
-        return executor.post
-    return _Submitter(executor).post
+    """Return the best way to hand calls to *executor*: see `SupportsPost`."""
+    # Not isinstance(): for a Protocol that takes as long as the call itself, and
+    # each scope asks for its own thread.
+    post: Callable[[BlockingCall[Any]], None] | None = getattr(executor, "post", None)
+    return _Submitter(executor).post if post is None else post
 
 
 @final

@@ -12,19 +12,17 @@ from ..types import (
     ExecutorLease,
     Runnable,
     SingleThreadRunner,
-    SupportsLease,
     SupportsSingleThread,
 )
 from ._call import BlockingCall
 from ._engine import Engine
-from ._places import Place
+from ._places import Place, nearest_alive
 from ._routes import poster
 
 __all__ = ("AsyncSingleThreadContext", "ThreadSensitiveContext")
 
 
 @final
-@attrs.define(eq=False)
 class ThreadSensitiveContext:
     """Gives the thread-sensitive code of a block one thread of its own.
 
@@ -39,15 +37,22 @@ class ThreadSensitiveContext:
     uses that one in any case.  Tasks that outlive the block go on around it.
     """
 
-    _engine: Engine
-    _executor: BlockingExecutor | None
-    _entered: int = attrs.field(default=0, init=False)
-    _lease: ExecutorLease | None = attrs.field(default=None, init=False)
+    __slots__ = ("_engine", "_entered", "_executor", "_given", "_lease", "_post")
+
+    def __init__(self, engine: Engine, given: BlockingExecutor | None) -> None:
+        self._engine = engine
+        self._given = given
+        self._entered = 0
+        self._lease: ExecutorLease | None = None
+        # What runs the calls of the block, once there has been one.
+        self._executor: BlockingExecutor | None = None
+        self._post: Callable[[BlockingCall[Any]], None] | None = None
 
     async def __aenter__(self) -> Self:
         self._entered += 1
         affinity = self._engine.affinity
-        affinity.set(_ScopeEntry(self, affinity.get(), self._executor is not None))
+        is_final = self._given is not None
+        affinity.set(_ScopeEntry(self, nearest_alive(affinity), is_final))
         return self
 
     async def __aexit__(
@@ -68,10 +73,11 @@ class ThreadSensitiveContext:
         # Another task than the one that entered is somewhere else already.
         if isinstance(place, _ScopeEntry) and place.scope is self:
             affinity.set(place.parent)
-        lease = self._lease
-        if not self._entered and lease is not None:
-            self._lease = None
-            lease.release()
+        if not self._entered:
+            lease, self._lease = self._lease, None
+            self._executor = self._post = None
+            if lease is not None:
+                lease.release()
 
     @property
     def is_open(self) -> bool:
@@ -79,26 +85,45 @@ class ThreadSensitiveContext:
         return self._entered > 0
 
     @property
-    def lease(self) -> BlockingExecutor:
-        """The executor of the block's calls."""
-        if self._executor is not None:
-            return self._executor
-        if self._lease is None:
-            pool = self._engine.thread_sensitive
-            if not isinstance(pool, SupportsLease):
-                return pool  # a user's own thread is the only one there is
-            self._lease = pool.lease()
-        return self._lease
+    def executor(self) -> BlockingExecutor:
+        """What runs the calls of the block."""
+        if self._executor is None:
+            lend = self._engine.lend
+            if self._given is not None:
+                self._executor = self._given
+            elif lend is None:  # a user's own thread is the only one there is
+                self._executor = self._engine.thread_sensitive
+            else:
+                self._executor = self._lease = lend()
+        return self._executor
+
+    @property
+    def post(self) -> Callable[[BlockingCall[Any]], None]:
+        """Runs a call of the block; `ExecutorClosedError` if it was left."""
+        if self._post is None:
+            if not self.is_open:
+                msg = "the thread_sensitive_context was left"
+                raise ExecutorClosedError(msg)
+            # Asked once, since it is slow.
+            self._post = poster(self.executor)
+        return self._post
 
 
 @final
-@attrs.frozen(eq=False)
 class _ScopeEntry:
     """One time that a scope was entered: a place that code is inside of."""
 
-    scope: ThreadSensitiveContext
-    parent: Place | None
-    is_final: bool
+    __slots__ = ("is_final", "parent", "scope")
+
+    def __init__(
+        self,
+        scope: ThreadSensitiveContext,
+        parent: Place | None,
+        is_final: bool,  # noqa: FBT001  # by position, as keywords would cost time
+    ) -> None:
+        self.scope = scope
+        self.parent: Place | None = parent
+        self.is_final: bool = is_final
 
     @property
     def is_alive(self) -> bool:
@@ -106,7 +131,7 @@ class _ScopeEntry:
 
     @property
     def executor(self) -> BlockingExecutor:
-        return self.scope.lease
+        return self.scope.executor
 
     @property
     def thread(self) -> int | None:
@@ -120,10 +145,7 @@ class _ScopeEntry:
 
     @property
     def post(self) -> Callable[[BlockingCall[Any]], None]:
-        if not self.scope.is_open:
-            msg = "the thread_sensitive_context was left"
-            raise ExecutorClosedError(msg)
-        return poster(self.scope.lease)
+        return self.scope.post
 
 
 @final

@@ -8,6 +8,7 @@ from queue import Empty
 from threading import get_ident
 from typing import Final, final
 
+from ..errors import LoopStoppedError
 from ..loops import RecyclableLoop, turn
 from ..types import Outcome
 from ._inbox import Inbox
@@ -44,6 +45,7 @@ class Drive:
     __slots__ = (
         "_due",
         "_has_polled",
+        "_has_rung",
         "_inbox",
         "_is_parked",
         "_is_plain",
@@ -66,11 +68,13 @@ class Drive:
         self._threads = threads
         self._thread = get_ident()
         self._state = State.STILL
-        # Only loops of ours are turned by hand; in debug mode not even those,
-        # which look at each of their callbacks then.
-        self._is_plain = not isinstance(loop, RecyclableLoop) or loop.get_debug()
+        self._is_plain = (
+            not isinstance(loop, RecyclableLoop) or not loop.can_be_turned()
+        )
         # Whether what was ready has been run, in debug mode.
         self._has_polled = False
+        # Whether we have the loop stopped ourselves.
+        self._has_rung = False
         self._tickets: list[bool] = []
         self._is_parked = False  # only for the caller's thread
         self._moving = threading.Lock()  # held while another thread moves the loop
@@ -88,15 +92,17 @@ class Drive:
         is_nested = self._is_parked  # a call waits for a coroutine
         if is_nested:
             self._unpark()
-        while not outcome.is_done:
-            if self.has_moved:
-                self._serve(outcome)
-            else:
-                self._take_turns(outcome)
-        if is_nested:
-            self._park()
-            if self._knocked:
-                self.knock()  # the call goes on, the loop need not wait for that
+        try:
+            while not outcome.is_done:
+                if self.has_moved:
+                    self._serve(outcome)
+                else:
+                    self._take_turns(outcome)
+        finally:
+            if is_nested:
+                self._park()
+                if self._knocked:
+                    self.knock()  # the call goes on, the loop need not wait for it
 
     def _take_turns(self, outcome: Outcome) -> None:
         """Once the loop, and then whatever is to be done next."""
@@ -109,7 +115,7 @@ class Drive:
             self._run()
         elif self._is_plain and not self._has_polled:
             self._has_polled = True
-            self._run()
+            self._run()  # once, since there is something in the inbox
         elif self._is_quiet():
             self._call()
         else:
@@ -124,8 +130,10 @@ class Drive:
         finally:
             self._unpark()
         self._has_polled = False
-        if self._knocked:
-            self._run()  # another thread has something: poll for it
+        if self._knocked and not self.has_moved:
+            # Another thread has something: poll for it, once.
+            self.loop.call_soon(self.ring)
+            self._run()
 
     def take_first_turn(self) -> None:
         """Run what is ready, which may be all there is."""
@@ -157,16 +165,24 @@ class Drive:
         if self.has_moved:
             return
         self._schedule_due()
+        self._has_rung = False
         self._state = State.RUNNING
         # ring() is called after something was put, and we look after we said
         # that we are running: one of the two sees the other.
         if not self._inbox.queue.empty():
+            self._has_rung = True
             self.loop.call_soon(self.loop.stop)
         self._knocked = False  # what it was about is polled for now
         try:
             self.loop.run_forever()
         finally:
             self._state = State.STILL
+        if not self._has_rung:
+            msg = (
+                f"{self.loop!r} was stopped by the code that it runs, before the "
+                f"coroutine had ended that its caller waits for"
+            )
+            raise LoopStoppedError(msg)
 
     def _is_quiet(self) -> bool:
         """Whether the loop may stand still while a call runs."""
@@ -217,6 +233,7 @@ class Drive:
     def ring(self) -> None:
         """Look into the inbox soon."""
         if self._state is State.RUNNING:
+            self._has_rung = True
             if get_ident() == self._thread:
                 self.loop.stop()
             else:

@@ -2,17 +2,15 @@
 
 import sys
 from asyncio import AbstractEventLoop
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from contextvars import Context
 from functools import partial
-from types import TracebackType
-from typing import Any, Self, TypeVar, final
+from typing import Any, TypeVar, final
 
 import attrs
 
 from ..errors import OptionError
 from ..loops import (
-    LoopCache,
     RecyclableLoop,
     asyncgen_hooks,
     retire,
@@ -21,9 +19,8 @@ from ..loops import (
 from ..types import CallerExecutor
 from ._caller import CurrentThreadExecutor
 from ._drive import Drive
-from ._forks import forget_after_fork
 from ._loop_call import LoopCall
-from ._threads import ThreadCache
+from ._loop_owner import LoopOwner
 
 __all__ = ("InThreadLoopRunner",)
 
@@ -32,7 +29,7 @@ T = TypeVar("T")
 
 @final
 @attrs.define(eq=False, weakref_slot=True)
-class InThreadLoopRunner:
+class InThreadLoopRunner(LoopOwner):
     """Runs each coroutine on the caller's thread, on a loop no other call can see.
 
     The fastest way, since no thread is needed: thread-sensitive calls run on the
@@ -55,33 +52,9 @@ class InThreadLoopRunner:
         name: The beginning of the threads' names.
     """
 
-    loop_factory: Callable[[], AbstractEventLoop] | None = attrs.field(
-        default=None, kw_only=True, on_setattr=attrs.setters.frozen
-    )
-    max_idle: int = attrs.field(
-        default=8,
-        kw_only=True,
-        validator=attrs.validators.ge(0),
-        on_setattr=attrs.setters.frozen,
-    )
-    idle_timeout: float = attrs.field(
-        default=10.0,
-        kw_only=True,
-        validator=attrs.validators.gt(0),
-        on_setattr=attrs.setters.frozen,
-    )
     name: str = attrs.field(
         default="asgibridge-moved-loop", kw_only=True, on_setattr=attrs.setters.frozen
     )
-    _threads: ThreadCache = attrs.field(init=False, repr=False)
-    _loops: LoopCache = attrs.field(init=False, repr=False)
-
-    def __attrs_post_init__(self) -> None:
-        self._loops = LoopCache(self.loop_factory, self.max_idle)
-        self._threads = ThreadCache(
-            self.name, max_workers=None, idle_timeout=self.idle_timeout
-        )
-        forget_after_fork(self)
 
     def run(
         self,
@@ -91,20 +64,30 @@ class InThreadLoopRunner:
         context: Context,
         caller: CallerExecutor,
     ) -> T:
-        """Run *coro* on this thread, and calls of *caller* in between."""
+        """Run *coro* on this thread, and calls of *caller* in between.
+
+        Raises:
+            ExecutorClosedError: After `close`.
+            LoopStoppedError: If the coroutine stops its loop.
+        """
         if not isinstance(caller, CurrentThreadExecutor):
             coro.close()
             msg = f"only a CurrentThreadExecutor can be driven, got {caller!r}"
             raise OptionError(msg)
+        try:
+            self._threads.check_is_open()
+        except BaseException:
+            coro.close()
+            raise
         loop = self._loops.take()
-        drive = Drive(loop, caller.inbox, self._threads)
         call = LoopCall(coro, context, caller)
         if not isinstance(loop, RecyclableLoop):
             try:
+                drive = Drive(loop, caller.inbox, self._threads)
                 return self._drive(loop, drive, call, caller)
             finally:
                 self._retire(loop, caller)
-        loop.driver = drive
+        loop.driver = drive = Drive(loop, caller.inbox, self._threads)
         loop.note()
         hooks = sys.get_asyncgen_hooks()
         sys.set_asyncgen_hooks(*asyncgen_hooks(loop))
@@ -128,12 +111,7 @@ class InThreadLoopRunner:
         inbox = caller.inbox
         outer, inbox.driver = inbox.driver, drive
         try:
-            task = call.start(loop)
-            drive.take_first_turn()
-            if task.done():
-                call.finish_here()
-            else:
-                task.add_done_callback(partial(_finish, call, drive))
+            _begin(loop, drive, call)
             return call.wait()
         finally:
             drive.end()
@@ -149,27 +127,20 @@ class InThreadLoopRunner:
         caller.run_until(work)
         lease.release()
 
-    def close(self) -> None:
-        """End the idle threads and loops."""
-        for worker in self._threads.close():
-            worker.join()
-        self._loops.close()
 
-    def forget(self) -> None:
-        """Become as new, in a forked child."""
-        self._threads.forget()
-        self._loops.forget()
+def _begin(loop: AbstractEventLoop, drive: Drive, call: LoopCall[Any]) -> None:
+    """Take the first steps, which may be all.
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
+    A frame of its own, which lets go of the task: what the coroutine raised may
+    keep the frames below it, and the task keeps what it raised.
+    """
+    task = call.start(loop)
+    drive.take_first_turn()
+    if task.done():
+        call.finish_here()
+    else:
+        task.add_done_callback(partial(_finish, call, drive))
+    del task
 
 
 def _finish(call: LoopCall[Any], drive: Drive, _task: object) -> None:

@@ -76,13 +76,21 @@ class LoopCall(Generic[T]):
         if self._coro is not None:
             self._coro.close()  # the task was never made
         if task is None or not task.done():
-            self._exception = failure
+            self._exception = failure or self.stopped()
             return
         try:
             self._result = task.result()
         except BaseException as exc:  # noqa: BLE001  # the caller gets it
             self._exception = exc.with_traceback(_below(exc))
             del exc
+
+    def give_up(self) -> None:
+        """End the wait without the task: its loop has stopped."""
+        if self._coro is not None:
+            self._coro.close()  # the task was never made
+        if not self.is_done:
+            self._exception = self.stopped()
+            self.announce()
 
     def finish_here(self) -> None:
         """Take the outcome, on the caller's own thread."""
@@ -130,11 +138,15 @@ class LoopCall(Generic[T]):
         # Twice, since a loop may be between two runs.
         self._stopped_looks = 0 if loop.is_running() else self._stopped_looks + 1
         if loop.is_closed() or self._stopped_looks > 1:
-            msg = (
-                f"{self._name} cannot finish: the loop it was started on no longer "
-                f"runs; stop waiting before stopping the loop"
-            )
-            raise LoopStoppedError(msg)
+            raise self.stopped()
+
+    def stopped(self) -> LoopStoppedError:
+        """Return the error for a loop that stopped before the coroutine ended."""
+        msg = (
+            f"{self._name} cannot finish: the loop it was started on no longer runs; "
+            f"do not stop a loop that others wait for"
+        )
+        return LoopStoppedError(msg)
 
     def _cancel(self) -> None:
         task, loop = self._task, self._loop

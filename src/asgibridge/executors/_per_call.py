@@ -2,18 +2,17 @@
 
 import asyncio
 from asyncio import AbstractEventLoop
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from contextvars import Context
-from types import TracebackType
-from typing import Any, Self, TypeVar, final
+from typing import Any, TypeVar, final
 
 import attrs
 
 from ..loops import LoopCache, RecyclableLoop, retire
 from ..types import CallerExecutor, SingleThreadRunner
-from ._forks import forget_after_fork
 from ._loop_call import LoopCall
-from ._threads import ThreadCache, ThreadLease
+from ._loop_owner import LoopOwner
+from ._threads import ThreadLease
 
 __all__ = ("PerCallLoopRunner",)
 
@@ -22,7 +21,7 @@ T = TypeVar("T")
 
 @final
 @attrs.define(eq=False, weakref_slot=True)
-class PerCallLoopRunner:
+class PerCallLoopRunner(LoopOwner):
     """Runs each coroutine on a loop that no other call can see.
 
     The loop runs on a thread of its own, never on the caller's, which serves
@@ -42,33 +41,9 @@ class PerCallLoopRunner:
         name: The beginning of the threads' names.
     """
 
-    loop_factory: Callable[[], AbstractEventLoop] | None = attrs.field(
-        default=None, kw_only=True, on_setattr=attrs.setters.frozen
-    )
-    max_idle: int = attrs.field(
-        default=8,
-        kw_only=True,
-        validator=attrs.validators.ge(0),
-        on_setattr=attrs.setters.frozen,
-    )
-    idle_timeout: float = attrs.field(
-        default=10.0,
-        kw_only=True,
-        validator=attrs.validators.gt(0),
-        on_setattr=attrs.setters.frozen,
-    )
     name: str = attrs.field(
         default="asgibridge-loop", kw_only=True, on_setattr=attrs.setters.frozen
     )
-    _threads: ThreadCache = attrs.field(init=False, repr=False)
-    _loops: LoopCache = attrs.field(init=False, repr=False)
-
-    def __attrs_post_init__(self) -> None:
-        self._loops = LoopCache(self.loop_factory, self.max_idle)
-        self._threads = ThreadCache(
-            self.name, max_workers=None, idle_timeout=self.idle_timeout
-        )
-        forget_after_fork(self)
 
     def run(
         self,
@@ -113,28 +88,6 @@ class PerCallLoopRunner:
     def on_one_thread(self) -> SingleThreadRunner:
         """Return a runner whose loops all run on one thread of this one."""
         return _OneThread(self, self._threads.lease())
-
-    def close(self) -> None:
-        """End the idle threads and loops.  Calls that run now end first."""
-        for worker in self._threads.close():
-            worker.join()
-        self._loops.close()
-
-    def forget(self) -> None:
-        """Become as new, in a forked child."""
-        self._threads.forget()
-        self._loops.forget()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 @final

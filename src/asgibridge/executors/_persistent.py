@@ -1,6 +1,7 @@
 """One loop for all calls."""
 
 import asyncio
+import os
 import threading
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Coroutine
@@ -14,7 +15,6 @@ import attrs
 from ..errors import DeadlockError, ExecutorClosedError
 from ..loops import retire
 from ..types import CallerExecutor
-from ._forks import forget_after_fork
 from ._loop_call import LoopCall
 
 __all__ = ("PersistentLoopRunner",)
@@ -47,11 +47,17 @@ class PersistentLoopRunner:
         kw_only=True,
         on_setattr=attrs.setters.frozen,
     )
+    # The process that the fields below are about.
+    _process: int = attrs.field(init=False, repr=False)
     _lock: threading.Lock = attrs.field(init=False, repr=False)
     # guarded by _lock:
     _loop: AbstractEventLoop | None = attrs.field(init=False, repr=False)
     _thread: threading.Thread | None = attrs.field(init=False, repr=False)
     _is_closed: bool = attrs.field(init=False)
+    # Tells the thread that the loop was not stopped by a call.
+    _closing: threading.Event = attrs.field(init=False, repr=False)
+    # What runs on the loop; only its thread uses it.
+    _calls: "_Calls" = attrs.field(init=False, repr=False)
     # The loop of the parent process: see LoopCache.forget.
     _of_parent: AbstractEventLoop | None = attrs.field(
         default=None, init=False, repr=False
@@ -60,15 +66,17 @@ class PersistentLoopRunner:
     def __attrs_post_init__(self) -> None:
         self._loop = None
         self.forget()
-        forget_after_fork(self)
 
     def forget(self) -> None:
         """Become as new, in a forked child."""
+        self._process = os.getpid()
         self._of_parent = self._loop
         self._lock = threading.Lock()
         self._loop = None
         self._thread = None
         self._is_closed = False
+        self._closing = threading.Event()
+        self._calls = _Calls()
 
     def run(
         self,
@@ -94,21 +102,25 @@ class PersistentLoopRunner:
 
     def close(self) -> None:
         """Cancel what still runs on the loop, close it and end the thread."""
+        if self._process != os.getpid():
+            self.forget()
         with self._lock:
             self._is_closed = True
+            self._closing.set()
             loop, thread = self._loop, self._thread
             self._loop = self._thread = None
         if loop is None or thread is None:
             return
-        with suppress(RuntimeError):  # somebody stopped it, so it has ended
-            loop.call_soon_threadsafe(loop.stop)
+        if not self._calls.is_over:  # else somebody stopped it, and it is ending
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(loop.stop)
         thread.join()
 
     def _schedule(self, call: LoopCall[Any]) -> None:
         loop = self._running_loop(call)
         call.expect(loop)
         try:
-            loop.call_soon_threadsafe(_start, call)
+            loop.call_soon_threadsafe(self._calls.start, call)
         except RuntimeError as exc:
             msg = (
                 f"cannot run {call}: the loop of runner {self.name!r} was stopped, "
@@ -117,6 +129,10 @@ class PersistentLoopRunner:
             raise ExecutorClosedError(msg) from exc
 
     def _running_loop(self, call: LoopCall[Any]) -> AbstractEventLoop:
+        # Looked at instead of registering for forks, which cannot be taken back:
+        # portals make runners for a short time.
+        if self._process != os.getpid():
+            self.forget()
         with self._lock:
             if self._is_closed:
                 msg = f"cannot run {call}: runner {self.name!r} is closed"
@@ -130,7 +146,10 @@ class PersistentLoopRunner:
             if self._loop is None:
                 self._loop = (self.loop_factory or asyncio.new_event_loop)()
                 self._thread = threading.Thread(
-                    target=_run_loop, args=(self._loop,), name=self.name, daemon=True
+                    target=_run_loop,
+                    args=(self._loop, self._calls, self._closing),
+                    name=self.name,
+                    daemon=True,
                 )
                 self._thread.start()
             return self._loop
@@ -147,18 +166,42 @@ class PersistentLoopRunner:
         self.close()
 
 
-def _run_loop(loop: AbstractEventLoop) -> None:
+@final
+@attrs.define(eq=False)
+class _Calls:
+    """What runs on one loop; only the loop's thread uses it."""
+
+    running: set[LoopCall[Any]] = attrs.field(factory=set[LoopCall[Any]], init=False)
+    is_over: bool = attrs.field(default=False, init=False)
+
+    def start(self, call: LoopCall[Any]) -> None:
+        """Start *call*, unless the loop is about to end."""
+        if self.is_over:
+            call.give_up()
+            return
+
+        def finish(_: object) -> None:
+            self.running.discard(call)
+            if not call.is_done:
+                call.collect()
+                call.announce()
+
+        self.running.add(call)
+        call.start(asyncio.get_running_loop()).add_done_callback(finish)
+
+    def give_up(self) -> None:
+        """End every wait: a call has stopped the loop, for the others too."""
+        self.is_over = True
+        for call in self.running:
+            call.give_up()
+
+
+def _run_loop(loop: AbstractEventLoop, calls: _Calls, closing: threading.Event) -> None:
     asyncio.set_event_loop(loop)
     try:
         loop.run_forever()
+        if not closing.is_set():
+            calls.give_up()
     finally:
         retire(loop)
         asyncio.set_event_loop(None)
-
-
-def _start(call: LoopCall[Any]) -> None:
-    def finish(_: object) -> None:
-        call.collect()
-        call.announce()
-
-    call.start(asyncio.get_running_loop()).add_done_callback(finish)

@@ -28,6 +28,8 @@ QUICK_SECONDS: Final = 100e-6
 # How long work may lie there without any being finished before that judgement
 # counts as mistaken and all the threads are woken that it needs.
 STALL_SECONDS: Final = 1e-3
+# How many times in a row a guard finds nothing to do before it leaves.
+QUIET_LOOKS: Final = 20
 # Above this share of work that is not quick every piece wakes a thread.
 MAX_SLOW_SHARE: Final = 0.25
 
@@ -78,6 +80,7 @@ class WorkerPool:
     _started: int = attrs.field(init=False, repr=False)
     _awake: int = attrs.field(init=False, repr=False)
     _has_guard: bool = attrs.field(init=False, repr=False)
+    _quiet_looks: int = attrs.field(init=False, repr=False)
     is_closed: bool = attrs.field(init=False)
     # Estimates; a lost update of theirs does no harm.
     _slow_share: float = attrs.field(init=False, repr=False)
@@ -96,6 +99,7 @@ class WorkerPool:
         self._started = 0
         self._awake = 0
         self._has_guard = False
+        self._quiet_looks = 0
         self.is_closed = False
         self._slow_share = 0.0
         self._finished = 0
@@ -237,6 +241,16 @@ class WorkerPool:
             self._threads.remove(thread)
             return True
 
+    def _goes_well(self, finished: int) -> bool:
+        """Whether the guard stays on guard; the lock is held."""
+        was_quiet = self._quiet_looks > 0
+        if not self._queue:
+            # Work that comes one by one finds the guard in its place.
+            self._quiet_looks += 1
+            return self._quiet_looks <= QUIET_LOOKS
+        self._quiet_looks = 0
+        return was_quiet or self._finished != finished
+
     def look(self, finished: int) -> int | None:
         """Wake threads if nothing was finished since the guard's last look.
 
@@ -244,9 +258,10 @@ class WorkerPool:
             What to ask with the next time; None when no guard is needed.
         """
         with self._lock:
-            if self._queue and not self.is_closed and self._finished != finished:
+            if not self.is_closed and self._goes_well(finished):
                 return self._finished
             self._has_guard = False
+            self._quiet_looks = 0
             self._awake += 1  # the guard itself
             others = [self._rouse() for _ in range(len(self._queue) - 1)]
         for thread in others:

@@ -119,6 +119,12 @@ class ThreadCache:
         """Return a lease; a thread is taken when it is first used."""
         return ThreadLease(self)
 
+    def check_is_open(self) -> None:
+        """Raise `ExecutorClosedError` after `close`."""
+        if self._is_closed:
+            msg = f"executor {self._name!r} is closed; make a new one"
+            raise ExecutorClosedError(msg)
+
     def acquire(self, work: Runnable) -> WorkerThread:
         """Give *work* to a thread of a cache without a cap, to be given back."""
         with self._lock:

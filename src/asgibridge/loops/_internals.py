@@ -22,6 +22,7 @@ __all__ = (
     "drop_cancelled_timers",
     "has_work",
     "is_configured",
+    "is_known",
     "references",
     "running_loop_or_none",
     "set_running_loop",
@@ -109,6 +110,29 @@ def drop_cancelled_timers(loop: AbstractEventLoop) -> None:
         vars(loop)["_timer_cancelled_count"] = 0
 
 
+_PARTS: Final = (
+    "_asyncgen_finalizer_hook",
+    "_asyncgen_firstiter_hook",
+    "_asyncgens_shutdown_called",
+    "_default_executor",
+    "_exception_handler",
+    "_ready",
+    "_scheduled",
+    "_selector",
+    "_signal_handlers",
+    "_task_factory",
+    "_thread_id",
+)
+
+
+def is_known(loop: AbstractEventLoop) -> bool:
+    """Whether a loop has all the parts that are used here.
+
+    Nothing below may be called for one that has not.
+    """
+    return all(hasattr(loop, name) for name in _PARTS)
+
+
 def has_work(loop: AbstractEventLoop) -> bool:
     """Whether anything is ready or timed on a loop of the standard library."""
     private: Any = loop
@@ -178,6 +202,9 @@ def turn(
                 handle = ready.popleft()
                 if not handle.cancelled():
                     handle._run()  # noqa: SLF001  # as above
+                # The frame of this function may be kept by an exception that
+                # the handle's task keeps, since Python 3.12.
+                del handle
     finally:
         set_running_loop(None)
         private._thread_id = None  # noqa: SLF001  # as above

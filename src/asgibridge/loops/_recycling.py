@@ -15,6 +15,7 @@ from ._internals import (
     drop_cancelled_timers,
     has_work,
     is_configured,
+    is_known,
     references,
     watched,
 )
@@ -85,9 +86,13 @@ class RecyclableLoop(asyncio.SelectorEventLoop):
     # Whoever runs this loop in turns with other code of the same thread.
     driver: "Driver | None" = None
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_known: bool = is_known(self)
+
     def note(self) -> None:
         """Remember how the idle loop was before its first call."""
-        if self._noted is None:
+        if self._noted is None and self.is_known:
             # First the attributes, so that they count both times.
             self.driver = self.driver
             self._noted = (0, 0, 0, 0, False, 0.0)
@@ -95,6 +100,8 @@ class RecyclableLoop(asyncio.SelectorEventLoop):
 
     def is_clean(self) -> bool:
         """Whether the loop is as it was; asked from the frame that noted it."""
+        if self._noted is None:
+            return False
         if has_work(self):
             drop_cancelled_timers(self)
         return (
@@ -105,24 +112,35 @@ class RecyclableLoop(asyncio.SelectorEventLoop):
 
     def is_quiet(self) -> bool:
         """Whether nothing can happen on the loop before somebody calls it."""
+        noted = self._noted
+        if noted is None:
+            return False
         if has_work(self):
             drop_cancelled_timers(self)
-        noted = self._noted
-        return not has_work(self) and noted is not None and watched(self) == noted[1]
+        return not has_work(self) and watched(self) == noted[1]
+
+    def can_be_turned(self) -> bool:
+        """Whether the loop can be run by hand.
+
+        Not in debug mode, where it looks at each of its callbacks itself.
+        """
+        return self.is_known and not self.get_debug()
 
     def tolerate(self, function: Callable[[AbstractEventLoop], T]) -> T:
         """Do something to the loop that is to stay from call to call."""
+        if self._noted is None:
+            return function(self)
         before = self._look()
         result = function(self)
         after = self._look()
-        if (noted := self._noted) is not None:
-            self._noted = (
-                noted[0] + after[0] - before[0],
-                noted[1] + after[1] - before[1],
-                noted[2] + after[2] - before[2],
-                noted[3] + after[3] - before[3],
-                *noted[4:],
-            )
+        noted = self._noted
+        self._noted = (
+            noted[0] + after[0] - before[0],
+            noted[1] + after[1] - before[1],
+            noted[2] + after[2] - before[2],
+            noted[3] + after[3] - before[3],
+            *noted[4:],
+        )
         return result
 
     def _look(self) -> tuple[int, int, int, int, bool, float]:

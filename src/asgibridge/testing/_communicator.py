@@ -112,7 +112,8 @@ class ApplicationCommunicator(Generic[ReceiveT, SendT]):
     def __init__(
         self: "ApplicationCommunicator[Any, Any]",
         application: ASGIApp,
-        scope: Mapping[str, Any],
+        # A Mapping would match the typed scopes, too, and mypy would give up.
+        scope: dict[str, Any],
         *,
         timeout: float = ...,
         max_queued: int = ...,

@@ -41,12 +41,12 @@ class Runnable(Protocol):
         ...
 
 
-@runtime_checkable
 class SupportsPost(Protocol):
     """An executor that takes work which needs no future.
 
-    The short way for crossings: no future, no lock per call.  A bridge asks
-    for it with `isinstance`, and uses `BlockingExecutor.submit` otherwise.
+    The short way for crossings: no future, no lock per call.  A bridge takes it
+    where an executor has a method of this name, and `BlockingExecutor.submit`
+    otherwise.
     """
 
     def post(self, work: Runnable, /) -> None:
