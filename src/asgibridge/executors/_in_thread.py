@@ -166,9 +166,6 @@ class _Retirement:
         self._caller = caller
         self.is_done = False
 
-    def __str__(self) -> str:
-        return f"the end of {self._loop!r}"
-
     def run(self) -> None:
         """End the loop, and be taken from the inbox afterwards."""
         if self.is_done:
