@@ -9,7 +9,6 @@ import pytest
 from asgibridge import Bridge
 from asgibridge.executors import WorkerPool
 from asgibridge.testing import InlineExecutor, ManualExecutor
-from asgibridge.types import BlockingExecutor
 from examples.swapped_executors import Thumbnails
 
 
@@ -19,7 +18,7 @@ def render(picture: str) -> bytes:
 
 
 @pytest.mark.parametrize("make", [InlineExecutor, WorkerPool])
-def test_on_any_executor(make: Callable[[], BlockingExecutor]) -> None:
+def test_on_any_executor(make: Callable[[], InlineExecutor | WorkerPool]) -> None:
     """What comes out does not depend on where the function runs."""
     executor = make()
     with Bridge(workers=executor) as bridge:

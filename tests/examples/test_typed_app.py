@@ -1,6 +1,7 @@
 """The type-checked application: it runs, and needs no cast and no ignore."""
 
 import re
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ def test_the_database_is_closed_after_an_error(bridge: Bridge) -> None:
     async def put_badly() -> None:
         library = await typed_app.open_library(bridge)
         await library.close()
-        with pytest.raises(typed_app.sqlite3.ProgrammingError, match="closed"):
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
             await library.put(typed_app.Book("Emma", 1815))
 
     bridge.async_to_sync(put_badly)()
