@@ -15,6 +15,7 @@ __all__ = (
     "ApplicationLoadError",
     "ApplicationTimeoutError",
     "AsgiProtocolError",
+    "AsgirefImportedError",
     "BodyTooLargeError",
     "BridgeClosedError",
     "BridgeError",
@@ -32,6 +33,7 @@ __all__ = (
     "MessageIgnoredError",
     "MessageTimeoutError",
     "MissingScopeKeyError",
+    "NoThreadError",
     "NotAnApplicationError",
     "NotAsyncError",
     "NotEnteredError",
@@ -87,6 +89,10 @@ class ExecutorClosedError(BridgeError, RuntimeError):
 
 class ExecutorDroppedCallError(BridgeError, RuntimeError):
     """Raised when an executor cancelled a call that it had accepted."""
+
+
+class NoThreadError(BridgeError, RuntimeError):
+    """Raised when no thread can be started, as at the end of the interpreter."""
 
 
 class WrongThreadError(BridgeError, RuntimeError):
@@ -268,3 +274,7 @@ class SourceError(BridgeError, ConnectionError):
 
 class WireFormatError(BridgeError, ValueError):
     """Raised for outside data that is not a message."""
+
+
+class AsgirefImportedError(BridgeError, ImportError):
+    """Raised when asgiref is to be replaced after it has been imported."""

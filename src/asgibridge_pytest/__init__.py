@@ -21,8 +21,28 @@ __all__ = (
     "asgibridge_test_thread",
     "bridge",
     "leak_check",
+    "pytest_addoption",
     "pytest_configure",
+    "pytest_load_initial_conftests",
 )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer to run the tests with asgibridge in the place of asgiref."""
+    parser.getgroup("asgibridge").addoption(
+        "--asgibridge-as-asgiref",
+        action="store_true",
+        help="let everything that imports asgiref import asgibridge.compat instead",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Stand in for asgiref before any conftest imports it, if asked to."""
+    if early_config.known_args_namespace.asgibridge_as_asgiref:
+        from asgibridge.compat import install_as_asgiref
+
+        install_as_asgiref()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -2,15 +2,17 @@
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable
 from contextvars import copy_context
 from io import BytesIO
+from types import SimpleNamespace
 from typing import Any
 from wsgiref.types import StartResponse
 
 import pytest
 
-from asgibridge.adapters import WsgiLimits, WsgiToAsgi
+from asgibridge.adapters import WsgiLimits, WsgiToAsgi, _wsgi_task
 from asgibridge.adapters._asgi_call import AsgiCall
 from asgibridge.adapters._inbox import Inbox
 from asgibridge.adapters._line import Line
@@ -194,5 +196,86 @@ def test_a_task_that_becomes_ready_while_it_announces_its_sleep_does_not_sleep()
         call._waiting.append(future)
         call._wake_task()  # once is enough
         assert call._waiting == []
+
+    asyncio.run(main())
+
+
+def test_a_line_is_cancelled_as_a_future_is() -> None:
+    """With its message, while the task is parked on it; else the task is asked."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        line = Line(loop, Mailbox(loop))
+        assert not line.cancel()
+
+        async def park() -> None:
+            line.is_idle = True
+            await line
+
+        for message in (None, "because"):
+            task = asyncio.ensure_future(park())
+            await asyncio.sleep(0)
+            task.cancel(message)
+            with pytest.raises(asyncio.CancelledError) as caught:
+                await task
+            assert caught.value.args == (() if message is None else (message,))
+        task = asyncio.ensure_future(park())
+        await asyncio.sleep(0)
+        line.ring()
+        await task
+
+    asyncio.run(main())
+
+
+def test_what_comes_while_the_task_goes_idle_is_not_waited_for() -> None:
+    """The task says that it is idle first, and looks once more after that."""
+    events: deque[None] = deque()
+    line = SimpleNamespace(gone=False, is_idle=False)
+    # Watching for a disconnect is the last thing before the look.
+    inbox = SimpleNamespace(
+        has_work=lambda: False, watched=True, watch=lambda: events.append(None)
+    )
+    outbox = SimpleNamespace(events=events, note_sent=print, streaming=False)
+
+    async def send(event: object) -> None:
+        pytest.fail("there is nothing to send")
+
+    relay: Any = _wsgi_task._relay
+    asyncio.run(relay(line, inbox, outbox, send))
+    assert not line.is_idle
+    assert not events
+
+
+def test_a_thread_sensitive_request_that_is_cancelled(
+    bridge: Bridge, server: Make
+) -> None:
+    """It is a crossing of its own: there is no other call to cancel."""
+    entered, go_on, closed = threading.Event(), threading.Event(), threading.Event()
+
+    class Result:
+        def __iter__(self) -> "Result":
+            return self
+
+        def __next__(self) -> bytes:
+            entered.set()
+            assert go_on.wait(timeout=10)
+            return b"x"
+
+        def close(self) -> None:
+            closed.set()
+
+    def app(environ: dict[str, Any], start_response: StartResponse) -> Result:
+        start_response("200 OK", TEXT)
+        return Result()
+
+    async def main() -> None:
+        adapter = WsgiToAsgi(app, bridge=bridge, thread_sensitive=True)
+        task = asyncio.ensure_future(server().run(adapter))
+        assert await asyncio.to_thread(entered.wait, 10)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        go_on.set()
+        assert await asyncio.to_thread(closed.wait, 10)
 
     asyncio.run(main())

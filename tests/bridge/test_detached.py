@@ -147,11 +147,13 @@ def test_what_it_raises_is_handed_over() -> None:
         raise LookupError
 
     async def main(bridge: Bridge, pool: WorkerPool) -> None:
-        _ = bridge.detacher(pool).start(fail, failures.append)
+        for _ in range(2):
+            call = bridge.detacher(pool).start(fail, failures.append)
+            assert call.mailbox is bridge._engine.mailbox_of(asyncio.get_running_loop())
 
     with Bridge() as bridge, WorkerPool() as pool:
         asyncio.run(main(bridge, pool))
-    assert [type(failure) for failure in failures] == [LookupError]
+    assert [type(failure) for failure in failures] == [LookupError] * 2
 
 
 def test_an_executor_that_drops_it() -> None:

@@ -118,6 +118,27 @@ def test_a_server_that_is_not_there(here: Path) -> None:
     assert "Traceback" not in text
 
 
+@pytest.mark.parametrize("every", ["0", "0.01"])
+def test_sigterm(here: Path, caplog: pytest.LogCaptureFixture, every: str) -> None:
+    """The command drains, and ends with code 0."""
+    (here / "ending_app.py").write_text(
+        "import asyncio, os, signal\n"
+        "async def app(scope, receive, send):\n"
+        "    await receive()\n"
+        "    await asyncio.sleep(0.05)\n"
+        "    await send({'type': 'lifespan.startup.complete'})\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    await receive()\n"
+        "    await send({'type': 'lifespan.shutdown.complete'})\n"
+    )
+    options = ["ending_app:app", "--source", "tcp://127.0.0.1:0"]
+    with caplog.at_level(logging.INFO, "asgibridge.servers"):
+        result = CliRunner().invoke(worker, [*options, "--health-seconds", every])
+    assert result.exit_code == 0, result.output
+    assert "works on tcp://127.0.0.1:0" in caplog.text
+    assert "health: 0 instances" in caplog.text
+
+
 def test_the_chat_example() -> None:
     """What the documentation walks through."""
     options = ["examples.chat.bot:app", "--source", "-", "--health-seconds", "0"]

@@ -159,3 +159,13 @@ def test_exceptions_and_leftovers(bridge: Bridge) -> None:
     with pytest.raises(LookupError):
         bridge.async_to_sync(fail)()
     assert tasks[0].cancelled()
+
+
+def test_a_signal_handler_that_is_left_behind(bridge: Bridge) -> None:
+    """Only the main thread can take it away, so the loop ends without it."""
+
+    async def main() -> None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR2, int)
+
+    bridge.async_to_sync(main)()
+    assert signal.getsignal(signal.SIGUSR2) is signal.SIG_DFL

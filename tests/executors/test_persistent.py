@@ -271,3 +271,15 @@ def test_a_loop_of_its_own_factory() -> None:
         second = run_with(runner, loop_and_thread())
         assert first[0] == second[0] == id(loops[0])
     assert len(loops) == 1
+
+
+def test_another_process_begins_anew() -> None:
+    """A forked child has none of its parent's threads; noticed at the next use."""
+    runner = PersistentLoopRunner()
+    first = run_with(runner, loop_and_thread())
+    runner.close()
+    runner._process = -1
+    assert run_with(runner, loop_and_thread())[1] != first[0]
+    runner.close()
+    runner._process = -1
+    runner.close()

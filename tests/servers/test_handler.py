@@ -104,10 +104,10 @@ def test_an_instance_starts_without_an_event(simulate: Simulate) -> None:
 
     async def bring(server: Server) -> None:
         queue = server.get_or_create_application_instance("a", {"type": "chat"})
-        for _ in range(2):
-            queue = server.get_or_create_application_instance("a", {"type": "chat"})
-            await asyncio.sleep(1)
-            assert started == ["chat"]
+        await asyncio.sleep(1)
+        server.get_or_create_application_instance("a", {"type": "chat"})
+        await asyncio.sleep(1)
+        assert started == ["chat"]
         server.delete_application_instance("a")
         server.delete_application_instance("nobody")
         await asyncio.sleep(1)
@@ -255,6 +255,26 @@ def test_a_handler_that_fails(
 
     assert simulate(main()) == pytest.approx(3)
     assert "An event of 'a' is lost: not handled in time" in caplog.text
+
+
+def test_a_wish_that_is_not_granted(simulate: Simulate) -> None:
+    """An instance that nobody has a place for is forgotten at the end."""
+
+    async def bring(server: Server) -> None:
+        queue = server.get_or_create_application_instance("a", {"type": "chat"})
+        await queue.put({"type": "say"})
+        server.get_or_create_application_instance("b", {"type": "chat"})
+        await asyncio.sleep(0.5)
+        msg = "no network"
+        raise OSError(msg)
+
+    async def main() -> None:
+        server = Server(slow, bring, max_applications=1)
+        with pytest.raises(OSError, match="no network"):
+            await server.arun()
+        assert len(server.sent) == 1
+
+    simulate(main())
 
 
 def test_asgi_2(simulate: Simulate) -> None:

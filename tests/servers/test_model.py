@@ -23,7 +23,7 @@ from typing import Any, Final
 
 import attrs
 import pytest
-from hypothesis import event as note, given, settings, strategies as st
+from hypothesis import event as note, example, given, settings, strategies as st
 
 from asgibridge.servers import (
     Backoff,
@@ -291,7 +291,25 @@ def quiet() -> Generator[None, None, None]:
     logger.disabled = False
 
 
+# Stopped while the source did not take back what an inbox had no room for.
+UNHEARD = Story(
+    lines=(Line(0.5, "a", (Act.HANDLE,)),),
+    limits=Limits(
+        inbox_size=1,
+        full=FullPolicy.RETRY,
+        close_grace=2.0,
+        backoff=Backoff(initial=0.25, random=lambda: 0.0),
+    ),
+    pull_errors=frozenset(),
+    settle_errors=frozenset({1}),
+    redelivered=frozenset({0}),
+    stop_at=0.5,
+    ignores_disconnect=False,
+)
+
+
 @settings(max_examples=200, deadline=None)
+@example(story=UNHEARD)
 @given(story=STORIES)
 def test_nothing_is_lost_and_nothing_out_of_order(
     simulate: Simulate, story: Story

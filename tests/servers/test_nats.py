@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import attrs
 import pytest
+from nats import errors
 
 from asgibridge.errors import LeaseLostError, SourceError
 from asgibridge.servers import Backoff, FullPolicy, Limits, Message, StatelessServer
@@ -19,6 +20,7 @@ from asgibridge.servers.nats import (
     NatsSink,
     NatsSource,
 )
+from asgibridge.servers.nats._leases import Leases
 from asgibridge.types import (
     ASGIApp,
     Envelope,
@@ -674,5 +676,175 @@ def test_an_event_that_is_too_large(nats_server: NatsServer) -> None:
             async with serving(app, source_at(nats_server), limits):
                 (dead,) = await client.wait_stored(LAYOUT.dead_stream, 1)
         assert "MaxPayloadError" in dead.headers["Asgibridge-Reason"]
+
+    asyncio.run(main())
+
+
+def test_a_beat_that_fails(
+    nats_server: NatsServer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The log says so, and the next one tries again."""
+    beat, failures = Leases._beat, [OSError("no network")]
+
+    async def main() -> None:
+        async with client_of(nats_server):
+            source = source_at(nats_server, lease=0.6)
+            await source.open()
+
+            async def failing(leases: Leases) -> None:
+                if failures:
+                    raise failures.pop()
+                await beat(leases)
+
+            monkeypatch.setattr(Leases, "_beat", failing)
+            source.leases.look()
+            await asyncio.sleep(0.5)
+            assert len(source.leases.held) == 4
+            await source.close()
+
+    asyncio.run(main())
+    assert "Leases cannot be renewed: OSError('no network')" in caplog.text
+
+
+def test_the_answer_to_a_renewal_is_lost(nats_server: NatsServer) -> None:
+    """The key says whose it is; without a key it is nobody's, and taken again."""
+
+    async def main() -> None:
+        source = source_at(nats_server)
+        async with client_of(nats_server) as client:
+            await source.open()
+            before = dict(source.leases.held)
+            bucket = await client.js.key_value(LAYOUT.leases)
+            await bucket.put("owner.0", source.owner.encode())
+            await bucket.delete("owner.1")
+            await source.leases.beat()
+            after = source.leases.held
+            assert after[0] is before[0]
+            assert after[1] is not before[1]
+            assert before[1].is_lost
+            await source.close()
+
+    asyncio.run(main())
+
+
+def test_two_are_quick(nats_server: NatsServer) -> None:
+    """A key can be made by one only; the other goes on without."""
+
+    async def main() -> None:
+        async with client_of(nats_server) as client:
+            source = source_at(nats_server)
+            await source.open()
+            bucket = await client.js.key_value(LAYOUT.leases)
+            await bucket.create("owner.4", b"another")
+            await source.leases._acquire(4)
+            assert set(source.leases.held) == {0, 1, 2, 3}
+            await source.close()
+
+    asyncio.run(main())
+
+
+def test_an_event_that_is_sent_again(
+    nats_server: NatsServer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What the server did not take is tried again, and stored once."""
+
+    async def main() -> None:
+        publish, failures = NatsConnection.publish, [errors.TimeoutError()]
+
+        async def failing(
+            connection: NatsConnection,
+            subject: str,
+            payload: bytes,
+            headers: dict[str, str],
+        ) -> None:
+            # The answer is lost, not the message.
+            await publish(connection, subject, payload, headers)
+            if failures:
+                raise failures.pop()
+
+        monkeypatch.setattr(NatsConnection, "publish", failing)
+        async with client_of(nats_server) as client:
+            await client.publish(say("a", "1"))
+            async with serving(echo, source_at(nats_server)):
+                await client.wait_settled()
+            assert await client.texts(1) == ["a said 1"]
+
+    asyncio.run(main())
+    assert "NATS took no event" in caplog.text
+
+
+def test_settled_and_not_noted(nats_server: NatsServer) -> None:
+    """A settlement that was cancelled after it worked can be made again."""
+
+    async def main() -> None:
+        source = source_at(nats_server)
+        async with client_of(nats_server) as client:
+            await client.publish(say("a", "1"))
+            await source.open()
+            (envelope,) = await pull_all(source, 1)
+            lease, token = source.lease_of(envelope)
+            await lease.known[token.sequence].ack_sync()
+            await source.settle(envelope, Settlement.DONE)
+            assert token.sequence not in lease.known
+            await source.close()
+
+    asyncio.run(main())
+
+
+def test_fetching_from_nobody(
+    nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ends at once without a message is an error, and not asked for busily."""
+
+    class Nobody:
+        async def fetch(self, *_: object, **__: object) -> None:
+            raise errors.TimeoutError
+
+    async def main() -> None:
+        source = source_at(nats_server)
+        async with client_of(nats_server):
+            await source.open()
+            for lease in source.leases.held.values():
+                monkeypatch.setattr(lease, "subscription", Nobody())
+            with pytest.raises(ConnectionError, match="does not answer"):
+                await source.pull(5)
+            await source.close()
+
+    asyncio.run(main())
+
+
+def test_a_cancellation_that_gets_lost(
+    nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loop of beats ends all the same."""
+    beats: list[asyncio.Event] = []
+
+    async def losing(_: Leases) -> None:
+        if beats:
+            beats[0].set()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            # Python 3.11 tells tracers nothing after a throw().
+            await asyncio.sleep(0)
+
+    async def main() -> None:
+        source = source_at(nats_server)
+        await source.connection.open()
+        monkeypatch.setattr(Leases, "_beat", losing)
+        await source.leases.open()
+        beats.append(asyncio.Event())
+        source.leases.look()
+        await beats[0].wait()
+        task = source.leases._task
+        assert task is not None
+        task.cancel()
+        await asyncio.wait([task])
+        assert not task.cancelled()
+        assert task.exception() is None
+        await source.close()
 
     asyncio.run(main())

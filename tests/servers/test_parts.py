@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from asgibridge.errors import SourceError
+from asgibridge.errors import SourceError, WireFormatError
 from asgibridge.servers import (
     Backoff,
     Health,
@@ -25,6 +25,7 @@ from asgibridge.servers import (
 )
 from asgibridge.servers._deadlines import Deadlines
 from asgibridge.servers._partitions import fair_share, partition_of
+from asgibridge.servers._publish import message_from
 from asgibridge.servers.nats import NatsLayout, NatsSink, NatsSource
 from asgibridge.servers.redis import RedisLayout, RedisSink, RedisSource
 from asgibridge.types import Settlement
@@ -111,8 +112,8 @@ def test_deadlines(simulate: Simulate) -> None:
         await asyncio.sleep(60)
 
     simulate(main())
-    assert [name for _, name in expired] == ["a", "b", "c", "again"]
-    assert [when for when, _ in expired] == pytest.approx([10, 13, 13, 23])
+    assert [key for _, key in expired] == ["a", "b", "c", "again"]
+    assert [time for time, _ in expired] == pytest.approx([10, 13, 13, 23])
 
 
 def test_deadlines_that_never_come(simulate: Simulate) -> None:
@@ -145,6 +146,7 @@ def test_a_bounded_queue(simulate: Simulate) -> None:
         source.put_nowait(Message("a", {"n": 3}))
         assert len(source) == 2
         await source.settle(first, Settlement.RETRY, delay=1000)
+        await source.settle(first, Settlement.DONE)  # does no harm
         await source.close()
         await asyncio.sleep(2000)
         assert len(source) == 2
@@ -171,6 +173,21 @@ def test_a_bounded_sink(simulate: Simulate) -> None:
         await asyncio.sleep(1)
         await sink.close()
         assert await ending == ["3"]
+
+    simulate(main())
+
+
+def test_published_messages(simulate: Simulate) -> None:
+    """They go to the source, with the scope of the sender."""
+
+    async def main() -> None:
+        source = MemorySource()
+        event = {"type": "message.publish", "scope_id": "b", "event": {"type": "x"}}
+        await MemorySink(source).send(Message("a", {}), event)
+        (message,) = await source.pull(1)
+        assert message.scope == {"type": "message", "scope_id": "b"}
+        with pytest.raises(WireFormatError, match="must be an object with scope_id"):
+            message_from([], default_scope={})
 
     simulate(main())
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import attrs
 import pytest
+from redis.exceptions import BusyLoadingError
 
 from asgibridge.errors import LeaseLostError, SourceError
 from asgibridge.servers import Backoff, FullPolicy, Limits, Message, StatelessServer
@@ -18,6 +19,7 @@ from asgibridge.servers.redis import (
     RedisSink,
     RedisSource,
 )
+from asgibridge.servers.redis._ownership import Ownership
 from asgibridge.types import (
     ASGIApp,
     Envelope,
@@ -716,18 +718,177 @@ def test_a_script_that_fails(redis_server: RedisServer) -> None:
     async def main() -> None:
         connection = RedisConnection(redis_server.url)
         await connection.open()
-        answers: list[object] = await asyncio.gather(
-            connection.call("return 5", [], []),
-            connection.call("return redis.call('NONSENSE')", [], []),
-            return_exceptions=True,
-        )
-        good, bad = answers
-        assert good == 5
-        assert "NONSENSE" in str(bad) or "nknown" in str(bad)
+        good = asyncio.ensure_future(connection.call("return 5", [], []))
+        bad = connection.call("return redis.call('NONSENSE')", [], [])
+        with pytest.raises(Exception, match="nknown"):
+            await bad
+        assert await good == 5
         waiting = asyncio.ensure_future(connection.call("return 1", [], []))
         await asyncio.sleep(0)
         await connection.close()
         await asyncio.wait([waiting])
         assert waiting.cancelled()
+
+    asyncio.run(main())
+
+
+def test_a_beat_that_fails(
+    redis_server: RedisServer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The log says so, and the next one tries again."""
+    beat, failures = Ownership._beat, [OSError("no network")]
+
+    async def main() -> None:
+        source = source_at(redis_server, lease=0.3)
+        await source.open()
+
+        async def failing(ownership: Ownership) -> None:
+            if failures:
+                raise failures.pop()
+            await beat(ownership)
+
+        monkeypatch.setattr(Ownership, "_beat", failing)
+        source.ownership.look()
+        await asyncio.sleep(0.5)
+        assert len(source.ownership.leases) == 4
+        await source.close()
+
+    asyncio.run(main())
+    assert "Leases cannot be renewed: OSError('no network')" in caplog.text
+
+
+def test_leases_lost_before_claiming(redis_server: RedisServer) -> None:
+    """Nothing is claimed without the lease, and the loss is noticed."""
+
+    async def main() -> None:
+        source = source_at(redis_server)
+        async with client_of(redis_server) as client:
+            await client.publish(say("a", "1"))
+            await source.open()
+            leases = list(source.ownership.leases.values())
+            for lease in leases:
+                await client.ask("SET", LAYOUT.lease(lease.partition), "another:7")
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await source.pull(10)
+            assert all(lease.is_lost for lease in leases)
+            # What an answer still brings then is not delivered.
+            entry = [b"1-1", [b"scope_id", b"a", b"text", b"x"]]
+            await source._add(leases[0], [entry], [1])
+            assert not source._ready
+            source.ownership.lose(leases[0])  # a second time
+            await source.close()
+
+    asyncio.run(main())
+
+
+def test_calls_while_the_server_is_away(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some outlast it, others fail, and those that gave up are forgotten."""
+    answers: list[object] = []
+
+    class Pipeline:
+        def eval(self, *_: object) -> None:
+            """Take a script."""
+
+        async def execute(self, *, raise_on_error: bool) -> list[object]:
+            assert not raise_on_error
+            if not answers:
+                return [5]
+            answer = answers.pop(0)
+            if isinstance(answer, asyncio.Future):
+                answer.cancel()
+                msg = "away"
+                raise ConnectionError(msg)
+            return [answer]
+
+    async def main() -> None:
+        connection = RedisConnection(
+            redis_server.url, backoff=Backoff(initial=0.01, maximum=0.01)
+        )
+        await connection.open()
+        monkeypatch.setattr(
+            connection._client, "pipeline", lambda **_: Pipeline(), raising=False
+        )
+        answers.append(BusyLoadingError("still loading"))
+        assert await connection.call("", [], [], outlasts=True) == 5
+        answers.append(BusyLoadingError("still loading"))
+        with pytest.raises(BusyLoadingError):
+            await connection.call("", [], [])
+        given_up = asyncio.ensure_future(connection.call("", [], []))
+        await asyncio.sleep(0)
+        answers.append(connection._calls[0].answer)
+        await asyncio.wait([given_up])
+        assert given_up.cancelled()
+        assert await connection.call("", [], []) == 5
+        await connection.close()
+
+    asyncio.run(main())
+
+
+def test_a_cancellation_that_gets_lost(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loop of beats ends all the same."""
+    beats: list[asyncio.Event] = []
+
+    async def losing(_: Ownership) -> None:
+        if beats:
+            beats[0].set()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            # Python 3.11 tells tracers nothing after a throw().
+            await asyncio.sleep(0)
+
+    async def main() -> None:
+        source = source_at(redis_server)
+        await source.connection.open()
+        monkeypatch.setattr(Ownership, "_beat", losing)
+        await source.ownership.open()
+        beats.append(asyncio.Event())
+        source.ownership.look()
+        await beats[0].wait()
+        task = source.ownership._task
+        assert task is not None
+        task.cancel()
+        await asyncio.wait([task])
+        assert not task.cancelled()
+        assert task.exception() is None
+        await source.close()
+
+    asyncio.run(main())
+
+
+def test_a_cancellation_that_gets_lost_in_a_call(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loop of calls ends all the same."""
+
+    async def main() -> None:
+        connection = RedisConnection(redis_server.url)
+        await connection.open()
+        arrived = asyncio.Event()
+
+        async def losing(_: RedisConnection, _calls: object) -> None:
+            arrived.set()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            # Python 3.11 tells tracers nothing after a throw().
+            await asyncio.sleep(0)
+
+        monkeypatch.setattr(RedisConnection, "_execute", losing)
+        calling = asyncio.ensure_future(connection.call("return 1", [], []))
+        await arrived.wait()
+        task = connection._task
+        assert task is not None
+        task.cancel()
+        await asyncio.wait([task])
+        assert not task.cancelled()
+        assert task.exception() is None
+        calling.cancel()
+        await connection.close()
 
     asyncio.run(main())

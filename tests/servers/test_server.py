@@ -4,6 +4,8 @@ import asyncio
 import contextvars
 import copy
 import logging
+import os
+import signal
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
@@ -741,6 +743,28 @@ def test_stop_while_an_inbox_is_full(simulate: Simulate) -> None:
     simulate(main())
 
 
+def test_stop_gives_back_what_has_no_place(simulate: Simulate) -> None:
+    """A conversation that still waits for an instance has messages, too."""
+
+    async def stuck(scope: MessageScope, receive: Receive, send: Send) -> None:
+        await receive()
+        await asyncio.Event().wait()
+
+    async def main() -> None:
+        story = Story(stuck, Limits(max_applications=1, close_grace=1))
+        for scope_id in "abc":
+            story.source.put_nowait(say(scope_id))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(story.server.serve())
+            await asyncio.sleep(1)
+            story.server.stop()
+            story.server.stop()
+        assert len(story.source) == 3
+        assert story.witness.of("opened") == [("a",)]
+
+    simulate(main())
+
+
 def test_cancelling_serve_gives_everything_back(simulate: Simulate) -> None:
     """A cancelled server leaves nothing in flight, and is quick about it."""
 
@@ -818,8 +842,8 @@ class Trouble:
 
 def troubled(
     app: ASGIApp,
-    *,
     limits: Limits | None = None,
+    /,
     **failing: list[BaseException | None],
 ) -> tuple[StatelessServer, MemorySource, Witness]:
     """Return a server with a source and sink that raise."""
@@ -919,9 +943,7 @@ def test_a_source_that_stays_away_does_not_stop_the_shutdown(
     )
 
     async def main() -> None:
-        server, memory, _ = troubled(
-            echo, limits=limits, settle=[OSError("away")] * 1000
-        )
+        server, memory, _ = troubled(echo, limits, settle=[OSError("away")] * 1000)
         memory.put_nowait(say("a"))
         memory.put_nowait(say("b"))
         async with asyncio.TaskGroup() as group:
@@ -947,8 +969,10 @@ def test_a_lost_lease_ends_the_instance(simulate: Simulate, where: str) -> None:
         await send({"type": "not reached"})
 
     async def main() -> None:
-        failures: list[BaseException | None] = [LeaseLostError("gone")] * 9
-        server, memory, witness = troubled(app, limits=None, **{where: failures})
+        errors: dict[str, list[BaseException | None]] = {
+            where: [LeaseLostError("gone")] * 9
+        }
+        server, memory, witness = troubled(app, None, **errors)
         for _ in range(3):
             memory.put_nowait(say("a"))
         async with asyncio.TaskGroup() as group:
@@ -1149,3 +1173,133 @@ def test_the_lifespans_state_is_in_the_scope(simulate: Simulate) -> None:
 
     simulate(main())
     assert events == ["connected", "lifespan.shutdown"]
+
+
+def test_a_stubborn_application(simulate: Simulate) -> None:
+    """One that lives through its cancellation, and goes on to ask, ends at last."""
+
+    async def app(scope: MessageScope, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await receive()  # its disconnect event
+            await receive()
+
+    async def main() -> None:
+        story = Story(app, Limits(message_timeout=5, max_deliveries=1, close_grace=3))
+        await story.serve(say("a"))
+        assert len(story.source.dead_letters) == 1
+
+    assert simulate(main()) == pytest.approx(8)
+
+
+def test_a_deaf_application_at_the_end(simulate: Simulate) -> None:
+    """What it has goes back, and the server ends without it."""
+    cancelled = 0
+
+    async def app(scope: MessageScope, receive: Receive, send: Send) -> None:
+        nonlocal cancelled
+        await receive()
+        while cancelled < 3:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                cancelled += 1
+
+    async def main() -> None:
+        story = Story(app, Limits(drain_timeout=1, close_grace=3))
+        story.source.put_nowait(say("a"))
+        story.source.put_nowait(say("a"))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(story.server.serve())
+            await asyncio.sleep(1)
+            story.server.stop()
+        assert len(story.source) == 2
+        assert cancelled == 3
+        await asyncio.sleep(1)
+
+    simulate(main())
+
+
+def test_what_the_new_owner_sent_is_kept(simulate: Simulate) -> None:
+    """An instance of an old term takes only its own with it."""
+
+    async def app(scope: MessageScope, receive: Receive, send: Send) -> None:
+        event = await receive()
+        while event["type"] == "message.receive":
+            await asyncio.sleep(2)
+            event = await receive()
+
+    async def main() -> None:
+        server, memory, witness = troubled(app, settle=[LeaseLostError("gone")])
+        memory.put_nowait(attrs.evolve(say("a", "1"), term=1))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(server.serve())
+            await asyncio.sleep(1)
+            memory.put_nowait(attrs.evolve(say("a", "2"), term=2))
+            await asyncio.sleep(10)
+            server.stop()
+        assert [told[1] for told in witness.of("settled")] == [Settlement.DONE]
+        assert server.health()["in_flight"] == 0
+
+    simulate(main())
+
+
+def test_leases_lost_outside_of_instances(simulate: Simulate) -> None:
+    """What cannot be refused or given back is another's."""
+
+    async def main() -> None:
+        server, memory, witness = troubled(
+            echo, Limits(max_deliveries=1), settle=[LeaseLostError("gone")]
+        )
+        memory.put_nowait(attrs.evolve(say("a"), delivery_count=5))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(server.serve())
+            await asyncio.sleep(1)
+            assert server.health() == {"instances": 0, "in_flight": 0}
+            server.stop()
+        assert not witness.of("settled")
+
+    simulate(main())
+
+
+def test_health_before_the_start() -> None:
+    """There is nothing then."""
+
+    async def main() -> None:
+        assert Story(echo).server.health() == {"instances": 0, "in_flight": 0}
+
+    asyncio.run(main())
+
+
+def test_run_until_the_end_of_the_source() -> None:
+    """run() blocks until then, on a loop of its own."""
+
+    async def make() -> Story:
+        story = Story(echo)
+        story.source.put_nowait(say("a"))
+        story.source.end()
+        return story
+
+    story = asyncio.run(make())
+    story.server.run()
+    assert len(story.witness.of("settled")) == 1
+
+
+def test_run_until_a_signal() -> None:
+    """SIGTERM drains the server."""
+
+    async def app(scope: MessageScope, receive: Receive, send: Send) -> None:
+        await receive()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    async def make() -> Story:
+        story = Story(app)
+        story.source.put_nowait(say("a"))
+        return story
+
+    story = asyncio.run(make())
+    story.server.run()
+    assert [told[1] for told in story.witness.of("settled")] == [Settlement.DONE]
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

@@ -67,11 +67,6 @@ class WsgiWork:
     # At most one; whoever takes it answers for it.
     _errors: list[BaseException] = attrs.field(factory=_no_errors, init=False)
 
-    def __str__(self) -> str:
-        """Return what to call it in messages."""
-        method, path = self._scope["method"], self._scope["path"]
-        return f"{method} {path!r} of WSGI application {self._app!r}"
-
     def run(self) -> None:
         """Serve the request; never raises."""
         self._on_start()

@@ -10,6 +10,7 @@ from ._decorators import (
     SyncToAsyncDecorator as SyncToAsyncDecorator,
 )
 from ._detached import DetachedCall as DetachedCall, Detacher as Detacher
+from ._inside import Inside as Inside
 from ._iterate import ThreadIterator as ThreadIterator
 from ._iterate_sync import LoopIterator as LoopIterator
 from ._managers import ThreadManager as ThreadManager
@@ -27,6 +28,7 @@ __all__ = (
     "ContextMode",
     "DetachedCall",
     "Detacher",
+    "Inside",
     "IterateDecorator",
     "LoopIterator",
     "LoopManager",

@@ -6,7 +6,11 @@ from typing import Any, Protocol, final
 
 import attrs
 
-from ..errors import ExecutorClosedError, ExecutorDroppedCallError
+from ..errors import (
+    ExecutorClosedError,
+    ExecutorDroppedCallError,
+    NoThreadError,
+)
 from ..loops import running_loop_or_none, set_running_loop
 from ..types import BlockingExecutor
 from ._call import BlockingCall
@@ -42,7 +46,11 @@ class FixedRoute:
     def send(self, call: BlockingCall[Any], _state: ThreadState, /) -> None:
         """Queue *call* there."""
         call.place = self._place
-        self._place.post(call)
+        try:
+            self._place.post(call)
+        except NoThreadError:
+            run_here(call)
+            return
         if call.mailbox.watch is None:
             self._engine.watch(call)
 
@@ -75,6 +83,9 @@ class SensitiveRoute:
                 return
             try:
                 place.post(call)
+            except NoThreadError:
+                run_here(call)
+                return
             except ExecutorClosedError:
                 if place.is_alive:
                     raise
@@ -120,6 +131,9 @@ class WhenParked:
 
 def run_here(call: BlockingCall[Any]) -> None:
     """Run *call* on the loop's own thread, which waits meanwhile.
+
+    Where that is the thread that is meant, or where no other can be started any
+    more, at the end of the interpreter.
 
     The function does not see the loop: it may run one of its own.
     """

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, final
 
 import attrs
 
-from ..errors import OptionError
+from ..errors import NoThreadError, OptionError
 from ..loops import (
     RecyclableLoop,
     asyncgen_hooks,
@@ -123,7 +123,10 @@ class InThreadLoopRunner(LoopOwner):
             loop.remove_signal_handler(number)  # only possible here
         lease = self._threads.lease()
         work = _Retirement(loop, caller)
-        lease.post(work)
+        try:
+            lease.post(work)
+        except NoThreadError:  # at the end of the interpreter: then on this one
+            work.run()
         caller.run_until(work)
         lease.release()
 
@@ -162,9 +165,6 @@ class _Retirement:
         self._loop = loop
         self._caller = caller
         self.is_done = False
-
-    def __str__(self) -> str:
-        return f"the end of {self._loop!r}"
 
     def run(self) -> None:
         """End the loop, and be taken from the inbox afterwards."""

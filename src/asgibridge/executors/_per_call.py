@@ -8,8 +8,10 @@ from typing import Any, TypeVar, final
 
 import attrs
 
+from ..errors import NoThreadError
 from ..loops import LoopCache, RecyclableLoop, retire
 from ..types import CallerExecutor, SingleThreadRunner
+from ._in_thread import InThreadLoopRunner
 from ._loop_call import LoopCall
 from ._loop_owner import LoopOwner
 from ._threads import ThreadLease
@@ -61,6 +63,9 @@ class PerCallLoopRunner(LoopOwner):
         call = LoopCall(coro, context, caller)
         try:
             worker = self._threads.acquire(_Run(call, self._loops))
+        except NoThreadError:  # at the end of the interpreter: then without one
+            runner = InThreadLoopRunner(loop_factory=self.loop_factory)
+            return runner.run(coro, context=context, caller=caller)
         except BaseException:
             coro.close()
             raise

@@ -16,6 +16,7 @@ from ..errors import DeadlockError, ExecutorClosedError
 from ..types import Runnable
 from ._forks import forget_after_fork
 from ._work import FutureWork
+from ._worker import start
 
 __all__ = ("WorkerPool",)
 
@@ -282,7 +283,7 @@ class _PoolThread:
         self._lock.acquire()
         self.is_guard: bool = False
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
-        self._thread.start()
+        start(self._thread)
         self.ident: int | None = self._thread.ident
 
     def wake(self) -> None:

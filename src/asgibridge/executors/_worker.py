@@ -4,9 +4,10 @@ import threading
 from queue import Empty, SimpleQueue
 from typing import Protocol, final
 
+from ..errors import NoThreadError
 from ..types import Runnable
 
-__all__ = ("WorkerOwner", "WorkerThread")
+__all__ = ("WorkerOwner", "WorkerThread", "start")
 
 
 class WorkerOwner(Protocol):
@@ -15,6 +16,20 @@ class WorkerOwner(Protocol):
     def may_end(self, worker: "WorkerThread", /) -> bool:
         """Whether *worker* ends now.  After True no work may reach it."""
         ...
+
+
+def start(thread: threading.Thread) -> None:
+    """Start *thread*.
+
+    Raises:
+        NoThreadError: If the system or the interpreter has no more threads to
+            give: since Python 3.12 none can be started while it exits.
+    """
+    try:
+        thread.start()
+    except RuntimeError as exc:
+        msg = f"thread {thread.name!r} cannot be started: {exc}"
+        raise NoThreadError(msg) from exc
 
 
 @final
@@ -55,7 +70,7 @@ class WorkerThread:
         self._owner = owner
         self._idle_timeout = idle_timeout if owner is not None else None
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
-        self._thread.start()
+        start(self._thread)
         self.ident: int | None = self._thread.ident
 
     @property

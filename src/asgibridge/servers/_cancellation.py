@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any, Final
 
-__all__ = ("end_task",)
+__all__ = ("end_task", "is_cancelled")
 
 _AGAIN_SECONDS: Final = 0.02
 
@@ -20,3 +20,12 @@ async def end_task(task: asyncio.Task[Any]) -> None:
         await asyncio.wait([task], timeout=_AGAIN_SECONDS)
     if not task.cancelled():
         task.exception()
+
+
+def is_cancelled() -> bool:
+    """Return whether the running task was cancelled, even if that got lost.
+
+    For loops that would otherwise never end: see `end_task`.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

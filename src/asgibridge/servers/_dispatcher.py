@@ -78,12 +78,20 @@ class Dispatcher:
         """Return the conversation, if it is here."""
         return self._conversations.get(scope_id)
 
+    def get(self, envelope: Envelope) -> Conversation:
+        """Return the conversation of *envelope*, a new one if it is not here."""
+        conversation = self._conversations.get(envelope.scope_id)
+        if conversation is None:
+            conversation = Conversation(envelope.scope_id, envelope, envelope.term)
+            self._conversations[envelope.scope_id] = conversation
+        return conversation
+
     def want(self, envelope: Envelope) -> Conversation:
         """Return the conversation of *envelope*, and see that it has an instance.
 
         The envelope's event is not delivered.
         """
-        conversation = self._of(envelope)
+        conversation = self.get(envelope)
         if conversation.instance is None:
             conversation.is_wanted = True
             self._advance(conversation)
@@ -91,7 +99,7 @@ class Dispatcher:
 
     def offer(self, delivery: Delivery) -> bool:
         """Put a message into its conversation's inbox; return False if that is full."""
-        conversation = self._of(delivery.envelope)
+        conversation = self.get(delivery.envelope)
         if len(conversation.inbox) >= self.limits.inbox_size:
             return False
         conversation.inbox.append(delivery)
@@ -231,6 +239,7 @@ class Dispatcher:
             instance = conversation.instance
             if instance is not None and instance.in_hand is not None:
                 left.append(instance.in_hand)
+                instance.in_hand = None
             left += self.empty(conversation)
         self._conversations.clear()
         for deadlines in (self._idle, self._busy, self._ending, self._deaf):
@@ -257,13 +266,6 @@ class Dispatcher:
             await asyncio.shield(self._changed)
 
     # Inside
-
-    def _of(self, envelope: Envelope) -> Conversation:
-        conversation = self._conversations.get(envelope.scope_id)
-        if conversation is None:
-            conversation = Conversation(envelope.scope_id, envelope, envelope.term)
-            self._conversations[envelope.scope_id] = conversation
-        return conversation
 
     def empty(self, conversation: Conversation) -> list[Delivery]:
         """Take everything out of an inbox, and return it."""

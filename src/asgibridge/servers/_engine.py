@@ -86,6 +86,14 @@ class Engine:
         for delivery in void:
             self.ledger.forget(delivery)
         delivery = self.ledger.open(envelope)
+        try:
+            await self._place(delivery)
+        except asyncio.CancelledError:
+            self.ledger.forget(delivery)
+            raise
+
+    async def _place(self, delivery: Delivery) -> None:
+        envelope = delivery.envelope
         if envelope.delivery_count > self.limits.max_deliveries:
             count = envelope.delivery_count - 1
             reason = f"delivered {count} times and never settled"
@@ -97,11 +105,7 @@ class Engine:
         """Deal with a message whose conversation's inbox is full."""
         policy = self.limits.full
         if policy is FullPolicy.BLOCK:
-            try:
-                await self._offer_again(delivery)
-            except asyncio.CancelledError:
-                self.ledger.forget(delivery)
-                raise
+            await self._offer_again(delivery)
         elif policy is FullPolicy.RETRY:
             delay = self.limits.backoff.delay(delivery.attempts)
             await self._settle(delivery, Settlement.RETRY, delay=delay)
@@ -112,11 +116,9 @@ class Engine:
 
     async def _offer_again(self, delivery: Delivery) -> None:
         while not self.dispatcher.offer(delivery):
-            conversation = self.dispatcher.find(delivery.envelope.scope_id)
-            if conversation is not None:
-                await self.wait_room(conversation)
+            await self._wait_room(self.dispatcher.get(delivery.envelope))
 
-    async def wait_room(self, conversation: Conversation) -> None:
+    async def _wait_room(self, conversation: Conversation) -> None:
         """Wait until something was taken out of an inbox."""
         if conversation.room is None:
             conversation.room = asyncio.get_running_loop().create_future()

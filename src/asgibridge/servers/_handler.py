@@ -27,7 +27,7 @@ class ApplicationDetails(TypedDict):
     """What `HandlerServer.application_exception` is told about an instance."""
 
     input_queue: "InputQueue"
-    future: "asyncio.Task[None] | None"
+    future: "asyncio.Task[None]"
     scope: MessageScope
     last_used: float
 

@@ -56,14 +56,15 @@ class Lifespan:
             return self
         loop = asyncio.get_running_loop()
         self._started = loop.create_future()
-        self._task = loop.create_task(self._run(), name="asgibridge-lifespan")
+        task = loop.create_task(self._run(), name="asgibridge-lifespan")
+        self._task = task
         try:
             problem = await self._started
         except BaseException:  # to be re-raised: a failed start or a cancellation
-            await self._end()
+            await self._end(task)
             raise
         if problem is not None:
-            await self._end()
+            await self._end(task)
             if self._mode == "on":
                 msg = f"no lifespan in {self._application!r}: it {problem}"
                 raise LifespanError(msg)
@@ -86,13 +87,12 @@ class Lifespan:
             )
         finally:
             ended[1].cancel()
-            await self._end()
+            await self._end(self._task)
 
-    async def _end(self) -> None:
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.wait([task], timeout=self._timeout)
+    async def _end(self, task: asyncio.Task[None]) -> None:
+        self._task = None
+        task.cancel()
+        await asyncio.wait([task], timeout=self._timeout)
 
     async def _run(self) -> None:
         scope = {

@@ -166,7 +166,7 @@ class LineSink:
     _source: LineSource | None = attrs.field(default=None, alias="source")
     _codec: LineCodec = attrs.field(factory=LineCodec, alias="codec", kw_only=True)
     _stack: AsyncExitStack = attrs.field(factory=AsyncExitStack, init=False)
-    _writer: LineWriter | None = attrs.field(default=None, init=False)
+    _writer: LineWriter = attrs.field(init=False)  # set by open()
 
     async def open(self) -> None:
         """Open the stream."""
@@ -178,7 +178,7 @@ class LineSink:
         if message is not None and self._source is not None:
             # Never waits: the application that would make room is this one.
             self._source.memory.put_nowait(message)
-        elif self._writer is not None:
+        else:
             self._writer.write(self._codec.encode(envelope, event).encode())
             await self._writer.drain()
 

@@ -38,7 +38,7 @@ class Instance:
     conversation: "Conversation"
     envelope: Envelope  # the latest it received, or was started for
     opened_at: float  # seconds of the server's clock
-    task: asyncio.Task[None] | None = None
+    task: asyncio.Task[None] = attrs.field(init=False)  # set by who makes it
     in_hand: Delivery | None = None
     has_received: bool = False
     is_receiving: bool = False
@@ -57,8 +57,7 @@ class Instance:
     def cancel(self) -> None:
         """Cancel the application's task."""
         self.was_cancelled = True
-        if self.task is not None:
-            self.task.cancel()
+        self.task.cancel()
 
 
 @final

@@ -116,7 +116,8 @@ class InstanceRunner:
             raise ReceiveError(msg)
         instance.is_receiving = True
         try:
-            if instance.in_hand is not None:
+            # Whoever was cancelled for a message has not handled it.
+            if instance.in_hand is not None and instance.closing != "timeout":
                 await self._finish(instance, instance.in_hand)
             inbox, dispatcher = instance.conversation.inbox, self.dispatcher
             while instance.closing is None:

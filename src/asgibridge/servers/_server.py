@@ -140,10 +140,15 @@ class StatelessServer:
         async with lifespan:
             self._state = lifespan.state
             try:
-                if await self._unless_stopped(self._open(reporter)):
-                    await self._serve(engine)
+                # A stop may have come before, and opening takes its time.
+                if not self._stopping.is_set():
+                    await self._open_and_serve(engine)
             finally:
                 await self._close(reporter)
+
+    async def _open_and_serve(self, engine: Engine) -> None:
+        if await self._unless_stopped(self._open(engine.reporter)):
+            await self._serve(engine)
 
     def health(self) -> dict[str, int]:
         """Return counts of what there is at this moment.

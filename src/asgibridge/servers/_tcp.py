@@ -57,13 +57,19 @@ class TcpSource:
             SourceError: If that address cannot be listened on.
         """
         try:
+            # In two steps: a cancellation in between loses no socket.
             self._server = await asyncio.start_server(
-                self._connected, self.host, self.port, limit=MAX_LINE_BYTES
+                self._connected,
+                self.host,
+                self.port,
+                limit=MAX_LINE_BYTES,
+                start_serving=False,
             )
         except OSError as exc:
             msg = f"cannot listen on {self.host}:{self.port}: {exc}; choose another one"
             raise SourceError(msg) from exc
         self.port = self._server.sockets[0].getsockname()[1]
+        await self._server.start_serving()
 
     async def pull(self, max_messages: int, /) -> Sequence[Message]:
         """Wait for lines."""

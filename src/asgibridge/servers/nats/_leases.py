@@ -9,7 +9,7 @@ import attrs
 from nats.js import errors as js_errors
 
 from ...errors import SourceError
-from .._cancellation import end_task
+from .._cancellation import end_task, is_cancelled
 from .._partitions import fair_share
 from .._reporter import logger
 from ._connection import NatsConnection
@@ -126,16 +126,15 @@ class Leases:
 
     def lose(self, lease: Lease) -> None:
         """Note that a lease is somebody else's."""
-        if not lease.is_lost:
-            lease.is_lost = True
-            logger.warning(
-                "The lease of partition %d of %r was lost: this process was"
-                " stopped, or cut off, for longer than %.1f s",
-                lease.partition,
-                self.layout.name,
-                self.seconds,
-            )
-            self._drop(lease)
+        lease.is_lost = True
+        logger.warning(
+            "The lease of partition %d of %r was lost: this process was"
+            " stopped, or cut off, for longer than %.1f s",
+            lease.partition,
+            self.layout.name,
+            self.seconds,
+        )
+        self._drop(lease)
 
     async def renounce(self, lease: Lease) -> None:
         """Give up a lease whose consumer vanished; whoever takes it makes another."""
@@ -152,7 +151,7 @@ class Leases:
         await self._bucket.put(self._alive_key, b"")
         for lease in list(self.held.values()):
             await self._renew(lease)
-        keys = await self._keys()
+        keys: list[str] = await self._bucket.keys()
         alive = sum(key.startswith("alive.") for key in keys)
         share = fair_share(self.layout.partitions, alive)
         active = [lease for lease in self.held.values() if lease.is_active]
@@ -188,12 +187,8 @@ class Leases:
                 await self.beat()
             except Exception as exc:  # noqa: BLE001 - the next beat tries again
                 logger.error("Leases cannot be renewed: %r", exc)
-
-    async def _keys(self) -> set[str]:
-        try:
-            return set(await self._bucket.keys())
-        except js_errors.NoKeysError:
-            return set()
+            if is_cancelled():
+                return
 
     async def _renew(self, lease: Lease) -> None:
         asked_at = asyncio.get_running_loop().time()
@@ -259,8 +254,7 @@ class Leases:
             logger.info("Handed over partition %d", lease.partition)
 
     def _drop(self, lease: Lease) -> None:
-        if self.held.get(lease.partition) is lease:
-            del self.held[lease.partition]
+        self.held.pop(lease.partition, None)
         self._dropped(lease)
         self.changed.set()
 

@@ -171,9 +171,6 @@ class NatsSource:
             if self._signing is not None:
                 await end_task(self._signing)
             await asyncio.gather(*(end_task(task) for task in self._fetches))
-            for handle in self._delayed.values():
-                handle.cancel()
-            self._delayed.clear()
             await self.connection.close()
 
     def lease_of(self, envelope: Envelope) -> tuple[Lease, NatsToken]:

@@ -13,7 +13,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from ...errors import SourceError
-from .._cancellation import end_task
+from .._cancellation import end_task, is_cancelled
 from .._limits import Backoff
 from .._reporter import logger
 
@@ -166,6 +166,8 @@ class RedisConnection:
                     await asyncio.sleep(self.backoff.delay(attempt))
                 else:
                     attempt = 0
+            if is_cancelled():
+                return
 
     def _next_calls(self) -> list[_Call]:
         calls = [

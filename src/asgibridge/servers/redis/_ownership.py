@@ -6,7 +6,7 @@ from typing import Any, Final, final
 
 import attrs
 
-from .._cancellation import end_task
+from .._cancellation import end_task, is_cancelled
 from .._partitions import fair_share
 from .._reporter import logger
 from ._connection import RedisConnection
@@ -149,6 +149,8 @@ class Ownership:
                 await self.beat()
             except Exception as exc:  # noqa: BLE001 - the next beat tries again
                 logger.error("Leases cannot be renewed: %r", exc)
+            if is_cancelled():
+                return
 
     async def _renew(self) -> None:
         leases = list(self.leases.values())
@@ -193,7 +195,6 @@ class Ownership:
         logger.info("Handed over partition %d", lease.partition)
 
     def _drop(self, lease: Lease) -> None:
-        if self.leases.get(lease.partition) is lease:
-            del self.leases[lease.partition]
+        self.leases.pop(lease.partition, None)
         self._dropped(lease)
         self.changed.set()

@@ -166,9 +166,6 @@ class RedisSource:
         try:
             await self.ownership.close()
         finally:
-            for handle in self._delayed.values():
-                handle.cancel()
-            self._delayed.clear()
             await self.connection.close()
 
     # What is taken
@@ -268,11 +265,11 @@ class RedisSource:
         answer: Any = await self.connection.command(
             "XREAD", "COUNT", 1, "BLOCK", block, "STREAMS", *where
         )
-        streams_rung: list[tuple[bytes, list[tuple[bytes, Any]]]] = answer or []
-        for name, entries in streams_rung:
-            if name.decode() == self.layout.bell:
-                self._bell_id = entries[-1][0].decode()
-                self.ownership.look()
+        rung: dict[bytes, list[tuple[bytes, Any]]] = dict(answer or [])
+        bell = rung.get(self.layout.bell.encode())
+        if bell is not None:
+            self._bell_id = bell[-1][0].decode()
+            self.ownership.look()
 
     # What is settled
 

@@ -1,0 +1,1 @@
+"""A small Django project on asgibridge: see README.md beside it."""

@@ -1,0 +1,80 @@
+"""The default bridge: the one process-wide object of the project."""
+
+import threading
+from typing import Final, final
+
+import attrs
+
+from ..bridge import Bridge, Inside
+
+__all__ = ("DEFAULT", "configure", "default_bridge")
+
+
+@final
+@attrs.define(eq=False)
+class Default:
+    """Holds the default bridge, and builds it when it is first asked for.
+
+    Thread-safe.  A forked child keeps the object; the bridge itself starts
+    clean there.
+    """
+
+    # What wrappers compare their own with; None until there is a bridge.
+    current: Inside | None = attrs.field(default=None, init=False)
+    # Whether a cancelled call is left running, as asgiref does.
+    abandons: bool = attrs.field(default=True, init=False)
+    # The bridge built here, which nobody else will close.
+    _built: Bridge | None = attrs.field(default=None, init=False)
+    # Guards what is written; re-entrant, for building takes imports.
+    _lock: threading.RLock = attrs.field(
+        factory=threading.RLock, init=False, repr=False
+    )
+
+    def get(self) -> Inside:
+        """Return the current bridge."""
+        return self.current or self.build()
+
+    def build(self) -> Inside:
+        """Make a bridge, unless there is one by now."""
+        with self._lock:
+            if self.current is None:
+                self._built = Bridge()
+                self.current = Inside(self._built)
+            return self.current
+
+    def put(self, bridge: Bridge | None, *, abandon_on_cancel: bool) -> None:
+        """Replace the bridge; None: by a new one, when it is needed."""
+        with self._lock:
+            built, self._built = self._built, None
+            self.abandons = abandon_on_cancel
+            self.current = None if bridge is None else Inside(bridge)
+        if built is not None:
+            built.close()
+
+
+DEFAULT: Final = Default()
+
+
+def default_bridge() -> Bridge:
+    """Return the bridge that everything in `asgibridge.compat` works on.
+
+    It is built at the first call, or was given to `configure`.
+    """
+    return DEFAULT.get().bridge
+
+
+def configure(bridge: Bridge | None = None, *, abandon_on_cancel: bool = True) -> None:
+    """Let asgiref's functions work on *bridge* from now on.
+
+    Functions that were wrapped before follow.  A default bridge that had been
+    built before is closed, after the calls that it has accepted; a bridge that
+    was given is never closed.
+
+    Args:
+        bridge: None stands for a new `asgibridge.Bridge`, built when needed.
+        abandon_on_cancel: Stop waiting for a running blocking call at once when
+            its task is cancelled, as asgiref does; the call runs on, and what it
+            raises is reported to the loop.  Otherwise the await ends when the
+            call ends, as it does with a bridge of your own.
+    """
+    DEFAULT.put(bridge, abandon_on_cancel=abandon_on_cancel)

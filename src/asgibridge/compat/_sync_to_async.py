@@ -1,0 +1,164 @@
+"""asgiref's `SyncToAsync`: blocking code for async callers."""
+
+import sys
+from asyncio import AbstractEventLoop, get_running_loop
+from collections.abc import Callable, Coroutine
+from contextvars import Context
+from functools import partial, update_wrapper
+from types import TracebackType
+from typing import Any, Final, Generic, ParamSpec, TypeAlias, TypeVar
+
+from ..bridge import Inside
+from ..types import BlockingExecutor
+from ._default import DEFAULT
+from ._marks import iscoroutinefunction, markcoroutinefunction
+from ._state import CONTEXT_EXECUTORS, DEADLOCK_CONTEXT, THREAD_SENSITIVE_CONTEXT
+from ._turns import turn_of
+from ._views import SingleThreadExecutor, ThreadView
+
+__all__ = ("SyncToAsync",)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+ExcInfo: TypeAlias = (
+    tuple[type[BaseException], BaseException, TracebackType | None]
+    | tuple[None, None, None]
+)
+
+
+class SyncToAsync(Generic[P, R]):
+    """Makes a blocking function async: it runs on a thread of the default bridge.
+
+    A subclass, or whoever patches this class, may replace `thread_handler`,
+    which then is called on that thread for every call.
+
+    Args:
+        func: A blocking callable.
+        thread_sensitive: Run where related code runs.
+        executor: Runs the calls of a function that is not thread-sensitive.
+        context: What the function runs in, instead of its caller's context.
+
+    Raises:
+        TypeError: If *func* is async or not callable, or if an executor is given
+            for thread-sensitive code.
+    """
+
+    single_thread_executor = SingleThreadExecutor()
+    threadlocal = ThreadView()
+    thread_sensitive_context = THREAD_SENSITIVE_CONTEXT
+    context_to_thread_executor = CONTEXT_EXECUTORS
+    deadlock_context = DEADLOCK_CONTEXT
+
+    def __init__(
+        self,
+        func: Callable[P, R],
+        thread_sensitive: bool = True,  # noqa: FBT001, FBT002  # asgiref's signature
+        executor: BlockingExecutor | None = None,
+        context: Context | None = None,
+    ) -> None:
+        _check_is_sync(func)
+        if thread_sensitive and executor is not None:
+            msg = "executor must not be set when thread_sensitive is True"
+            raise TypeError(msg)
+        # First: it copies the attributes of func over those of self.
+        update_wrapper(self, func)
+        markcoroutinefunction(self)
+        self.func = func
+        self.context = context
+        self._thread_sensitive = thread_sensitive
+        self._executor = executor
+        self._inside: Inside | None = None
+        self._abandons = False
+        self._crossing: Callable[..., Coroutine[Any, Any, R]]
+        owner = getattr(func, "__self__", None)
+        if owner is not None:
+            self.__self__ = owner
+
+    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the function on its thread, and return what it returns."""
+        __traceback_hide__ = True  # noqa: F841  # debug pages ask for it
+        if getattr(self.thread_handler, "__func__", None) is not _THREAD_HANDLER:
+            return await self._call_handler(args, kwargs)
+        if (
+            self._inside is not DEFAULT.current
+            or self._inside is None
+            or self._abandons is not DEFAULT.abandons
+        ):
+            self._inside, self._abandons = DEFAULT.get(), DEFAULT.abandons
+            self._crossing = self._cross(self.func)
+        if self.context is not None:
+            async with turn_of(self.context):
+                return await self._crossing(*args, **kwargs)
+        return await self._crossing(*args, **kwargs)
+
+    def __get__(
+        self,
+        parent: Any,  # noqa: ANN401  # an instance of whatever has the method
+        objtype: object,
+    ) -> Callable[..., Coroutine[Any, Any, R]]:
+        """Bind the instance, for methods."""
+        return update_wrapper(partial(self.__call__, parent), self.func)
+
+    def thread_handler(
+        self,
+        loop: AbstractEventLoop,  # for those who override it
+        exc_info: ExcInfo,
+        task_context: list[Any],  # see above
+        func: Callable[..., T],
+        *args: Any,  # noqa: ANN401  # the caller's
+        **kwargs: Any,  # noqa: ANN401  # the caller's
+    ) -> T:
+        """Call ``func(*args, **kwargs)``; on the thread.  May be overridden.
+
+        Args:
+            loop: Of the task that waits.
+            exc_info: What that task is handling.
+            task_context: Empty: the bridge passes cancellation on by itself.
+            func: Calls its argument.
+            args: One `functools.partial` with the function and its arguments.
+            kwargs: None.
+        """
+        __traceback_hide__ = True  # noqa: F841  # debug pages ask for it
+        handling = exc_info[1]
+        if handling is None or sys.exception() is handling:
+            return func(*args, **kwargs)
+        try:
+            raise handling
+        except BaseException:  # noqa: BLE001  # the caller is handling it
+            return func(*args, **kwargs)
+
+    def _cross(self, fn: Callable[..., T]) -> Callable[..., Coroutine[Any, Any, T]]:
+        return DEFAULT.get().unchecked_async(
+            fn,
+            thread_sensitive=self._thread_sensitive,
+            executor=self._executor,
+            context=self.context,
+            abandon_on_cancel=DEFAULT.abandons,
+        )
+
+    async def _call_handler(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
+        __traceback_hide__ = True  # noqa: F841  # debug pages ask for it
+        # A partial, and this very one: who patches looks into its keywords.
+        child = partial(self.func, *args, **kwargs)
+        handler: Callable[..., R] = self.thread_handler
+        loop, exc_info = get_running_loop(), sys.exc_info()
+        return await self._cross(handler)(loop, exc_info, list[Any](), _run, child)
+
+
+_THREAD_HANDLER: Final[object] = SyncToAsync.__dict__["thread_handler"]
+
+
+def _run(child: Callable[[], T]) -> T:
+    return child()
+
+
+def _check_is_sync(func: object) -> None:
+    if (
+        not callable(func)
+        or iscoroutinefunction(func)
+        or iscoroutinefunction(getattr(func, "__call__", func))  # noqa: B004  # what it is, not whether
+    ):
+        msg = "sync_to_async can only be applied to sync functions."
+        raise TypeError(msg)

@@ -1,0 +1,68 @@
+"""When no thread can be started any more, as at the end of the interpreter."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from threading import get_ident
+
+import pytest
+
+from asgibridge import Bridge
+from asgibridge.errors import NoThreadError
+from asgibridge.executors import ThreadSensitivePool
+
+
+@pytest.fixture
+def bridge(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bridge]:
+    """A bridge that has no threads yet, and gets none."""
+
+    def refuse(_: threading.Thread) -> None:
+        msg = "can't create new thread at interpreter shutdown"
+        raise RuntimeError(msg)
+
+    with Bridge() as bridge:
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        yield bridge
+        monkeypatch.undo()
+
+
+@pytest.mark.parametrize("thread_sensitive", [True, False])
+def test_blocking_code_runs_on_the_loops_thread(
+    bridge: Bridge, *, thread_sensitive: bool
+) -> None:
+    """The loop stands still meanwhile, which is better than not at all."""
+    call = bridge.sync_to_async(get_ident, thread_sensitive=thread_sensitive)
+    assert asyncio.run(call()) == get_ident()
+
+
+def test_async_code_runs_on_the_callers_thread(bridge: Bridge) -> None:
+    """And so do the calls below it."""
+
+    async def main() -> set[int]:
+        await asyncio.sleep(0)
+        return {get_ident(), await bridge.sync_to_async(get_ident)()}
+
+    assert bridge.async_to_sync(main)() == {get_ident()}
+
+
+def test_what_a_call_leaves_behind_is_ended_on_the_callers_thread(
+    bridge: Bridge,
+) -> None:
+    """The loop is retired there, with its tasks."""
+    tasks: list[asyncio.Task[None]] = []
+
+    async def main() -> None:
+        tasks.append(asyncio.create_task(asyncio.sleep(60)))
+        await asyncio.sleep(0)
+
+    bridge.async_to_sync(main)()
+    assert tasks[0].cancelled()
+
+
+@pytest.mark.usefixtures("bridge")
+def test_an_executor_says_so() -> None:
+    """Where a thread is asked for directly it is an error of its own."""
+    pool = ThreadSensitivePool()
+    with pytest.raises(NoThreadError, match=r"asgibridge-sensitive.*shutdown"):
+        pool.submit(int)
+    pool.close()

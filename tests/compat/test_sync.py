@@ -1,0 +1,307 @@
+"""`asgibridge.compat.sync`, called as asgiref's users call it."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar, copy_context
+from functools import partial
+from typing import Any
+
+import pytest
+
+from asgibridge import Bridge
+from asgibridge.compat import configure, default_bridge
+from asgibridge.compat._default import DEFAULT
+from asgibridge.compat.sync import (
+    AsyncToSync,
+    SyncToAsync,
+    async_to_sync,
+    iscoroutinefunction,
+    markcoroutinefunction,
+    sync_to_async,
+)
+from asgibridge.errors import BridgeClosedError, ExecutorClosedError
+
+tenant: ContextVar[str] = ContextVar("tenant")
+
+
+def name_of_thread() -> str:
+    return threading.current_thread().name
+
+
+def run(fn: Callable[[], Awaitable[Any]]) -> Any:
+    async def main() -> Any:
+        return await fn()
+
+    return asyncio.run(main())
+
+
+def test_a_blocking_function_runs_on_the_default_bridges_thread() -> None:
+    assert run(sync_to_async(name_of_thread)).startswith("compat-")
+
+
+def test_decorator_with_options() -> None:
+    @sync_to_async(thread_sensitive=False)
+    def add(a: int, b: int = 1) -> int:
+        return a + b
+
+    assert isinstance(add, SyncToAsync)
+    assert run(lambda: add(1, b=2)) == 3
+    assert vars(add)["__name__"] == "add"
+    assert iscoroutinefunction(add)
+
+
+def test_generator_functions_are_accepted_as_by_asgiref() -> None:
+    def numbers() -> Any:
+        yield 1
+
+    assert list(run(sync_to_async(numbers))) == [1]
+
+
+def test_methods() -> None:
+    class Thing:
+        value = 5
+
+        @sync_to_async
+        def read(self) -> int:
+            return self.value
+
+        @async_to_sync
+        async def aread(self) -> int:
+            return self.value
+
+    thing = Thing()
+    assert run(thing.read) == 5
+    assert thing.aread() == 5
+    bound: Any = sync_to_async(thing.aread)
+    assert run(bound) == 5
+
+
+def test_bound_methods_keep_their_owner() -> None:
+    class Thing:
+        def read(self) -> "Thing":
+            return self
+
+        async def aread(self) -> "Thing":
+            return self
+
+    thing = Thing()
+    asynchronous: Any = sync_to_async(thing.read)
+    blocking: Any = async_to_sync(thing.aread)
+    assert asynchronous.__self__ is thing
+    assert blocking.__self__ is thing
+    assert blocking() is thing
+
+
+def test_async_functions_are_refused() -> None:
+    async def fn() -> None: ...
+
+    for bad in (fn, partial(fn), 1):
+        refused: Any = bad
+        with pytest.raises(TypeError, match="can only be applied to sync functions"):
+            sync_to_async(refused)
+
+
+def test_an_executor_needs_code_that_is_not_thread_sensitive() -> None:
+    with ThreadPoolExecutor(1, thread_name_prefix="mine") as executor:
+        with pytest.raises(TypeError, match="executor must not be set"):
+            sync_to_async(name_of_thread, executor=executor)
+        mine = sync_to_async(name_of_thread, thread_sensitive=False, executor=executor)
+        assert run(mine).startswith("mine")
+
+
+def test_wrappers_follow_configure(default: Bridge) -> None:
+    there = sync_to_async(name_of_thread)
+
+    async def here() -> str:
+        return await there()
+
+    back = async_to_sync(here)
+    assert default_bridge() is default
+    assert run(there).startswith("compat-")
+    assert back() == name_of_thread()
+    with Bridge(name="other") as other:
+        configure(other)
+        assert run(there).startswith("other-")
+        assert back() == name_of_thread()
+    with pytest.raises((BridgeClosedError, ExecutorClosedError)):
+        run(there)
+
+
+def test_a_bridge_is_built_when_needed_and_closed_when_replaced() -> None:
+    configure()
+    built = default_bridge()
+    assert default_bridge() is built
+    assert run(sync_to_async(name_of_thread)).startswith("asgibridge-")
+    configure()
+    assert "closed" in repr(built)
+    assert default_bridge() is not built
+
+
+@pytest.mark.parametrize("abandons", [True, False])
+def test_what_a_cancellation_does_is_configured(
+    default: Bridge, *, abandons: bool
+) -> None:
+    configure(default, abandon_on_cancel=abandons)
+    started, release = threading.Event(), threading.Event()
+
+    def block() -> None:
+        started.set()
+        release.wait(30)
+
+    async def main() -> bool:
+        task = asyncio.create_task(sync_to_async(block)())
+        while not started.is_set():
+            await asyncio.sleep(0)
+        task.cancel()
+        done, _ = await asyncio.wait([task], timeout=0.05)
+        release.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return bool(done)
+
+    assert asyncio.run(main()) is abandons
+
+
+def test_calls_with_the_same_context_see_each_other() -> None:
+    tenant.set("")
+    context = copy_context()
+
+    def append() -> None:
+        tenant.set(tenant.get() + "x")
+
+    async def main() -> None:
+        calls = (sync_to_async(append, context=context)() for _ in range(10))
+        await asyncio.gather(*calls)
+
+    asyncio.run(main())
+    assert context[tenant] == "x" * 10
+    assert tenant.get() == ""
+
+
+def test_context_flows_both_ways() -> None:
+    tenant.set("a")
+
+    def change() -> None:
+        tenant.set(tenant.get() + "b")
+
+    async def main() -> None:
+        await sync_to_async(change)()
+        tenant.set(tenant.get() + "c")
+
+    async_to_sync(main)()
+    assert tenant.get() == "abc"
+
+
+def test_async_to_sync_warns_of_functions_that_are_not_async() -> None:
+    def later() -> Awaitable[int]:
+        async def inner() -> int:
+            return 7
+
+        return inner()
+
+    with pytest.warns(UserWarning, match="non-async-marked callable") as caught:
+        blocking = async_to_sync(later)
+    assert caught[0].filename == __file__ or caught[0].filename.endswith("sync.py")
+    assert blocking() == 7
+
+
+def test_callables_that_return_awaitables_are_called_by_the_caller() -> None:
+    threads: list[str] = []
+
+    class Middleware:
+        def __call__(self) -> Awaitable[str]:
+            threads.append(name_of_thread())
+            return self.acall()
+
+        async def acall(self) -> str:
+            return name_of_thread()
+
+    middleware = markcoroutinefunction(Middleware())
+    blocking = async_to_sync(middleware)
+    assert blocking() != name_of_thread()
+    assert threads == [name_of_thread()]
+
+
+def test_async_to_sync_decorator_with_options() -> None:
+    @async_to_sync(force_new_loop=True)
+    async def loop() -> int:
+        return id(asyncio.get_running_loop())
+
+    async def main() -> bool:
+        inner = await sync_to_async(loop)()
+        return bool(inner == id(asyncio.get_running_loop()))
+
+    assert isinstance(loop, AsyncToSync)
+    assert asyncio.run(main()) is False
+
+
+def test_a_running_loop_is_refused() -> None:
+    async def fn() -> None: ...
+
+    class Called:
+        def __call__(self) -> Awaitable[None]:
+            return fn()
+
+    async def main() -> None:
+        with pytest.raises(RuntimeError):
+            async_to_sync(fn)()
+        with pytest.raises(RuntimeError, match="You cannot use AsyncToSync"):
+            async_to_sync(markcoroutinefunction(Called()))()
+
+    asyncio.run(main())
+
+
+def test_what_is_not_awaited_is_closed(default: Bridge) -> None:
+    states: list[Any] = []
+
+    async def inner() -> None: ...
+
+    class Called:
+        def __call__(self) -> Awaitable[None]:
+            coro = inner()
+            states.append(coro)
+            return coro
+
+    blocking = async_to_sync(markcoroutinefunction(Called()))
+    default.close()
+    with pytest.raises((BridgeClosedError, ExecutorClosedError)):
+        blocking()
+    assert states[0].cr_frame is None
+
+
+def test_awaitables_that_are_no_coroutines() -> None:
+    class Later:
+        def __await__(self) -> Any:
+            yield from asyncio.sleep(0).__await__()
+            return 3
+
+    class Called:
+        def __call__(self) -> Later:
+            return Later()
+
+    assert async_to_sync(markcoroutinefunction(Called()))() == 3
+
+
+def test_async_partials() -> None:
+    async def add(a: int, b: int) -> int:
+        return a + b
+
+    assert async_to_sync(partial(add, 1))(2) == 3
+
+
+def test_two_threads_build_one_bridge() -> None:
+    configure()
+    first = DEFAULT.build()
+    assert DEFAULT.build() is first
+
+
+def test_marks() -> None:
+    class Thing:
+        def __call__(self) -> None: ...
+
+    thing = Thing()
+    assert not iscoroutinefunction(thing)
+    assert markcoroutinefunction(thing) is thing
+    assert iscoroutinefunction(thing)
