@@ -43,7 +43,7 @@ class AsyncToSync(Generic[P, R]):
         force_new_loop: Use a loop of its own in any case.
     """
 
-    executors = Executors()
+    executors: Executors = Executors()
     loop_thread_executors = LOOP_THREAD_EXECUTORS
     async_single_thread_context = ASYNC_SINGLE_THREAD_CONTEXT
     context_to_thread_executor = SINGLE_THREAD_CONTEXT_EXECUTORS

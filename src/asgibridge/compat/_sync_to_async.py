@@ -45,8 +45,8 @@ class SyncToAsync(Generic[P, R]):
             for thread-sensitive code.
     """
 
-    single_thread_executor = SingleThreadExecutor()
-    threadlocal = ThreadView()
+    single_thread_executor: SingleThreadExecutor = SingleThreadExecutor()
+    threadlocal: ThreadView = ThreadView()
     thread_sensitive_context = THREAD_SENSITIVE_CONTEXT
     context_to_thread_executor = CONTEXT_EXECUTORS
     deadlock_context = DEADLOCK_CONTEXT

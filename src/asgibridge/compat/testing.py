@@ -26,7 +26,7 @@ class ApplicationCommunicator:
     def __init__(self, application: Any, scope: Any) -> None:  # noqa: ANN401  # of either kind
         self._future: asyncio.Task[Any] | None = None
         self.application = guarantee_single_callable(application)
-        self.scope = scope
+        self.scope: Any = scope
         self.input_queue: asyncio.Queue[Any] = asyncio.Queue()
         self.output_queue: asyncio.Queue[Any] = asyncio.Queue()
 

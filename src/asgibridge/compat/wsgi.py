@@ -65,7 +65,7 @@ class WsgiToAsgiInstance:
     ) -> None:
         self.wsgi_application: Any = wsgi_application
         self.duplicate_header_limit = duplicate_header_limit
-        self.response_started = False
+        self.response_started: bool = False
         self.response_content_length: int | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  # ASGI's
