@@ -300,6 +300,10 @@ class BlockingCall(Generic[T]):
         exception, self.exception = self.exception, None
         return exception
 
+    def _forget_crossing(self) -> None:
+        """Let go of the function that observers were told about."""
+        self.crossing = None
+
     def _deliver_late(self) -> None:
         if self.hosted is not None and self.hosted.claim():
             _ = self.hosted.adopt(self._loop)  # the engine keeps it

@@ -87,7 +87,7 @@ class DetachedCall(BlockingCall[object]):
         on_failure = self._on_failure
         # Whoever made the call may keep it in the object it is a method of.
         self._fn = self._on_failure = _ended
-        self.crossing = None
+        self._forget_crossing()
         if exception is not None:
             on_failure(exception)
 
