@@ -5,6 +5,7 @@ Nothing is fetched while it is built, and the pages load nothing from elsewhere.
 
 import builtins
 import hashlib
+import re
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any, Final
@@ -70,7 +71,8 @@ def _resolve_short_name(
     if node.get("refdomain") != "py":
         return None
     domain = env.domains.python_domain
-    ending = "." + node["reftarget"].removesuffix("()").rpartition("._")[2]
+    target = node["reftarget"].removesuffix("()").removeprefix("asgibridge.")
+    ending = "." + target.rpartition("._")[2]
     found = {
         name
         for name, entry in domain.objects.items()
@@ -85,6 +87,23 @@ def _resolve_short_name(
     shortened = find_pending_xref_condition(node, "resolved")
     link += content if shortened is None else shortened.children
     return link
+
+
+def _shorten_type_variables(
+    _app: Sphinx,
+    _what: str,
+    _name: str,
+    _obj: object,
+    _options: object,
+    signature: str | None,
+    returns: str | None,
+) -> tuple[str | None, str | None]:
+    """Write ``T`` for ``~asgibridge.types._executors.T``."""
+    shortened = [
+        part and re.sub(r"~(?:\w+\.)*~?(P|T|T_co|Ts)\b", r"\1", part)
+        for part in (signature, returns)
+    ]
+    return shortened[0], shortened[1]
 
 
 class _ShowDiagrams(SphinxPostTransform):
@@ -149,6 +168,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Connect what is above."""
     app.add_post_transform(_ShowDiagrams)
     app.add_post_transform(_LeaveBuiltins)
+    app.connect("autodoc-process-signature", _shorten_type_variables)
     app.connect("missing-reference", _resolve_short_name)
     app.connect("builder-inited", _write_changelog)
     return {"parallel_read_safe": True}

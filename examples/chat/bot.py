@@ -43,7 +43,7 @@ class User:
     name: str
     send: Send
     room: str | None = None
-    history: list[str] = field(default_factory=list)
+    history: list[str] = field(default_factory=list[str])
 
     async def serve(self, receive: Receive) -> None:
         """Handle events until the user goes or the server wants the place."""
@@ -117,7 +117,7 @@ class Room:
 
     scope_id: str
     send: Send
-    members: list[str] = field(default_factory=list)
+    members: list[str] = field(default_factory=list[str])
 
     async def serve(self, receive: Receive) -> None:
         """Handle what users do, until the room is empty or the place is wanted."""

@@ -6,11 +6,14 @@ Run ``python -m examples.chat.terminal redis://127.0.0.1`` beside some workers.
 import asyncio
 import json
 import sys
-from typing import Any
 
 from asgibridge.servers import LineCodec, LineSource, open_stdin
 from asgibridge.servers.redis import RedisConnection, RedisLayout, RedisPublisher
 from asgibridge.types import Settlement
+
+_Entry = tuple[bytes, dict[bytes, bytes]]
+_Answer = list[tuple[bytes, list[_Entry]]]
+"""What XREAD answers: the entries of each stream."""
 
 
 async def main(url: str, name: str = "chat") -> None:
@@ -37,7 +40,7 @@ async def print_events(connection: RedisConnection, layout: RedisLayout) -> None
     """Print what the workers send, from now on."""
     codec, last = LineCodec(), "$"
     while True:
-        answer: Any = await connection.command(
+        answer: _Answer | None = await connection.command(
             "XREAD", "BLOCK", 2000, "STREAMS", layout.out, last
         )
         for _, entries in answer or []:

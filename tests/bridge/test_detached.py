@@ -10,6 +10,7 @@ import pytest
 from asgibridge import Bridge
 from asgibridge.errors import ExecutorDroppedCallError
 from asgibridge.executors import WorkerPool
+from asgibridge.observers import TimelineObserver
 from asgibridge.testing import ManualExecutor
 
 variable: ContextVar[str] = ContextVar("variable")
@@ -43,6 +44,36 @@ def test_async_code_runs_on_the_loop_that_started_the_call() -> None:
 
     with Bridge() as bridge, WorkerPool() as pool:
         asyncio.run(main(bridge, pool))
+
+
+def test_observers_are_told() -> None:
+    """As of any other crossing, and of those within it."""
+    timeline = TimelineObserver()
+
+    async def inner() -> None:
+        pass
+
+    async def main(bridge: Bridge, pool: WorkerPool) -> None:
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+
+        def work() -> None:
+            bridge.async_to_sync(inner)()
+
+        def outer() -> None:
+            try:
+                work()
+            finally:
+                loop.call_soon_threadsafe(ended.set)
+
+        call = bridge.detacher(pool).start(outer, unexpected)
+        await ended.wait()
+        assert not call.is_cancelled
+
+    with Bridge(observers=[timeline]) as bridge, WorkerPool() as pool:
+        asyncio.run(main(bridge, pool))
+    calls = {call.name.rpartition(".")[2]: call for call in timeline.calls}
+    assert set(calls) == {"outer", "inner"}
+    assert calls["inner"].parent == calls["outer"].number
 
 
 def test_cancelling_ends_the_coroutine_and_refuses_more() -> None:

@@ -14,6 +14,7 @@ import httpx
 import pytest
 from click.testing import CliRunner, Result
 
+from asgibridge.cli import _serve
 from asgibridge.cli._main import cli
 from asgibridge.cli._uvicorn import listen
 
@@ -111,6 +112,42 @@ def test_serve_what_the_user_says(
     assert answer.startswith("asgibridge-wsgi")
 
 
+def test_serve_with_a_timeline(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the end there is a page that shows the request's call."""
+    result, answer = _serve_and_get(
+        monkeypatch, "served_apps:wsgi", "--timeline", "t.html"
+    )
+    assert result.exit_code == 0, result.output
+    assert "The timeline is in t.html" in result.output
+    page = (folder / "t.html").read_text()
+    assert page.startswith("<!doctype html>")
+    assert answer in page  # the name of the thread that ran it
+
+
+def test_a_timeline_that_cannot_be_written_anymore(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What went wrong after the check is one line, too."""
+
+    def vanish(*_args: object, **_options: object) -> bool:
+        (folder / "there" / "t.html").unlink()
+        (folder / "there").rmdir()
+        return True
+
+    (folder / "there").mkdir()
+    monkeypatch.setattr(_serve, "serve_until_signalled", vanish)
+    with listen("127.0.0.1", 0) as listener:
+        monkeypatch.setattr(_serve, "listen", lambda *_: listener)
+        result = CliRunner().invoke(
+            cli, ["serve", "served_apps:wsgi", "--timeline", "there/t.html"]
+        )
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "Error: cannot write the timeline to there/t.html: "
+        "No such file or directory; choose another file\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
@@ -120,6 +157,11 @@ def test_serve_what_the_user_says(
         (["served_apps:number"], "'served_apps:number' is neither a WSGI"),
         (["served_apps:both"], "say --wsgi or --asgi"),
         (["served_apps:asgi", "--threads", "3"], "--threads is for WSGI"),
+        (["served_apps:asgi", "--timeline", "t.html"], "--timeline is for WSGI"),
+        (
+            ["served_apps:wsgi", "--timeline", "absent/t.html"],
+            "cannot write the timeline to absent/t.html: No such file or directory",
+        ),
         (["served_apps:asgi", "--host", "host.invalid"], "cannot listen on host.inv"),
     ],
 )

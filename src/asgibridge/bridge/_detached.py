@@ -10,6 +10,7 @@ from typing_extensions import override
 from ..loops import Mailbox
 from ._call import BlockingCall
 from ._engine import Engine
+from ._observation import Observed
 from ._places import Place
 
 __all__ = ("DetachedCall", "Detacher")
@@ -31,7 +32,8 @@ class Detacher:
     ) -> "DetachedCall":
         """Run *fn* on the executor, for the loop that runs on this thread.
 
-        The function sees the caller's context variables, in a copy.
+        The function sees the caller's context variables, in a copy.  Observers
+        are told of it as of any crossing.
 
         Args:
             fn: What to run.
@@ -42,8 +44,15 @@ class Detacher:
             The call; its ``cancel()`` cancels the coroutine that *fn* waits for.
         """
         loop = get_running_loop()
-        mailbox = self._engine.mailbox_of(loop)
-        call = DetachedCall(self._engine, loop, mailbox, fn, on_failure)
+        engine = self._engine
+        mailbox = engine.mailbox_of(loop)
+        if engine.observation:
+            record = engine.observation.queued("sync_to_async", fn)
+            observed = Observed(engine.observation.run, record)
+            call = DetachedCall(engine, loop, mailbox, observed, on_failure)
+            call.crossing = record
+        else:
+            call = DetachedCall(engine, loop, mailbox, fn, on_failure)
         call.place = self._place
         self._place.post(call)
         return call
@@ -78,6 +87,7 @@ class DetachedCall(BlockingCall[object]):
         on_failure = self._on_failure
         # Whoever made the call may keep it in the object it is a method of.
         self._fn = self._on_failure = _ended
+        self.crossing = None
         if exception is not None:
             on_failure(exception)
 

@@ -1,7 +1,7 @@
 """``asgibridge serve``: a WSGI or ASGI application on uvicorn."""
 
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, cast
@@ -10,7 +10,8 @@ import click
 
 from ..adapters import WsgiToAsgi
 from ..bridge import Bridge
-from ..types import ASGIApp, WSGIApplication
+from ..observers import TimelineObserver
+from ..types import ASGIApp, Observer, WSGIApplication
 from ._errors import CommandError, one_line_errors
 from ._kinds import Kind, application_kind
 from ._loading import load_application
@@ -41,6 +42,13 @@ _STARTUP_FAILED: Final = 3  # uvicorn's code for it
     help=f"How many WSGI requests run at once.  [default: {_THREADS}]",
 )
 @click.option(
+    "--timeline",
+    "timeline_path",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write an HTML page of all WSGI calls there at the end.",
+)
+@click.option(
     "--log-level",
     type=click.Choice(_LOG_LEVELS),
     default="info",
@@ -54,6 +62,7 @@ def serve(
     host: str,
     port: int,
     threads: int | None,
+    timeline_path: Path | None,
     log_level: str,
 ) -> None:
     """Serve a WSGI or ASGI application on uvicorn.
@@ -64,20 +73,71 @@ def serve(
     with one_line_errors():
         loaded = load_application(application, directory=Path.cwd())
         found = application_kind(loaded, name=application, said=kind)
-        if found == "asgi" and threads is not None:
-            msg = "--threads is for WSGI: an ASGI application runs on the event loop"
-            raise CommandError(msg)
+        if found == "asgi":
+            _refuse_options_of_wsgi(threads, timeline_path)
+        if timeline_path is not None:
+            _ensure_writable(timeline_path)
         listener = listen(host, port)
     how = "WSGI, served through WsgiToAsgi" if found == "wsgi" else "ASGI, served as is"
     click.echo(f"{application} is {how}, on {url_of(listener)} (Ctrl-C stops it)")
-    with _as_asgi(loaded, found, threads or _THREADS) as asgi_application:
+    with (
+        _timeline_in(timeline_path) as observers,
+        _as_asgi(loaded, found, threads or _THREADS, observers) as asgi_application,
+    ):
         started = serve_until_signalled(asgi_application, listener, log_level=log_level)
     if not started:
         sys.exit(_STARTUP_FAILED)
 
 
+def _refuse_options_of_wsgi(threads: int | None, timeline_path: Path | None) -> None:
+    if threads is not None:
+        msg = "--threads is for WSGI: an ASGI application runs on the event loop"
+        raise CommandError(msg)
+    if timeline_path is not None:
+        msg = (
+            "--timeline is for WSGI: an ASGI application crosses on bridges of its "
+            "own; give those a TimelineObserver"
+        )
+        raise CommandError(msg)
+
+
+def _ensure_writable(path: Path) -> None:
+    """Find out now, not when everything has been recorded.
+
+    Only opening it tells for sure; what is in the file already stays there.
+    """
+    try:
+        path.open("a").close()
+    except OSError as exc:
+        raise _unwritable(path, exc) from exc
+
+
+def _unwritable(path: Path, exc: OSError) -> CommandError:
+    msg = f"cannot write the timeline to {path}: {exc.strerror}; choose another file"
+    return CommandError(msg)
+
+
 @contextmanager
-def _as_asgi(application: object, kind: Kind, threads: int) -> Generator[ASGIApp]:
+def _timeline_in(path: Path | None) -> Generator[Sequence[Observer]]:
+    """Give out what observes the block, and write down what it saw."""
+    if path is None:
+        yield ()
+        return
+    timeline = TimelineObserver()
+    try:
+        yield (timeline,)
+    finally:
+        try:
+            timeline.write_html(path)
+        except OSError as exc:
+            raise _unwritable(path, exc) from exc
+    click.echo(f"The timeline is in {path}")
+
+
+@contextmanager
+def _as_asgi(
+    application: object, kind: Kind, threads: int, observers: Sequence[Observer]
+) -> Generator[ASGIApp]:
     """Give out an ASGI application, with a bridge of its own if it needs one.
 
     The casts are what `application_kind` found out.
@@ -86,7 +146,7 @@ def _as_asgi(application: object, kind: Kind, threads: int) -> Generator[ASGIApp
         yield cast("ASGIApp", application)
         return
     with (
-        Bridge() as bridge,
+        Bridge(observers=observers) as bridge,
         WsgiToAsgi(
             cast("WSGIApplication", application),
             bridge=bridge,

@@ -61,7 +61,15 @@ def test_demo_that_stays(
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
             answers.extend(
                 http.get(path)
-                for path in ("/", "/flask/meet", "/notes/slow", "/nowhere")
+                for path in (
+                    "/",
+                    "/flask/meet",
+                    "/notes/slow",
+                    "/nowhere",
+                    "/timeline/",
+                    *(action.path for action in _command._ACTIONS),
+                    "/timeline/calls.json",
+                )
             )
         os.kill(os.getpid(), number)
 
@@ -80,5 +88,13 @@ def test_demo_that_stays(
     assert result.exit_code == 0, result.output
     assert f"Serving on http://127.0.0.1:{port} until Ctrl-C" in result.output
     assert result.output.endswith("Stopping.\n")
-    assert [answer.status_code for answer in answers] == [200, 200, 200, 404]
+    assert [answer.status_code for answer in answers] == [
+        *(200, 200, 200, 404, 200),
+        *(200 for _ in _command._ACTIONS),
+        200,
+    ]
+    assert f"requests to fire: http://127.0.0.1:{port}/timeline/" in result.output
+    for action in _command._ACTIONS:
+        assert action.label in answers[4].text
+    assert "NoteStore.summary" in answers[-1].text
     assert "/flask/hello?name=you" in answers[0].text

@@ -94,6 +94,4 @@ def misplaced(step: Step, parts: Sequence[Part], *, loop: int | None) -> str | N
 
 
 def _is_in(part: Part, place: Place, loop: int | None) -> bool:
-    if place is Place.WORKER:
-        return part.loop is None
-    return part.loop == loop if place is Place.LOOP else part.loop is not None
+    return part.loop == (None if place is Place.WORKER else loop)

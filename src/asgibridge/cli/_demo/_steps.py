@@ -26,7 +26,6 @@ class Place(Enum):
     """Where a part of a request should run."""
 
     LOOP = "on the server's loop"
-    ANY_LOOP = "on an event loop"
     WORKER = "on a worker thread, away from the loop"
 
 
@@ -182,7 +181,7 @@ STEPS: Final[tuple[Step, ...]] = (
         "GET /flask/async",
         "a view calls async code",
         _async,
-        {**_WSGI, "coroutine": Place.ANY_LOOP},
+        {**_WSGI, "coroutine": Place.LOOP},
     ),
     Step(
         "GET /flask/missing",

@@ -255,10 +255,12 @@ class RedisSource:
 
         Only to be told: this takes nothing, so it needs no lease.
         """
-        streams = {self.layout.bell: self._bell_id}
-        for lease in self.ownership.leases.values():
-            if lease.is_active and lease.last_id is not None:
-                streams[self.layout.stream(lease.partition)] = lease.last_id
+        streams = {
+            self.layout.stream(lease.partition): lease.last_id
+            for lease in self.ownership.leases.values()
+            if lease.is_active and lease.last_id is not None
+        }
+        streams[self.layout.bell] = self._bell_id
         seconds = min(_BELL_SECONDS, self.connection.timeout / 2)
         block = round(1000 * seconds)
         where = (*streams, *streams.values())
