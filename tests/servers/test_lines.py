@@ -491,3 +491,17 @@ def test_the_server_hangs_up_at_its_end() -> None:
         await hang_up(writer)
 
     asyncio.run(main())
+
+
+def test_a_written_pipe_is_closed_without_an_error() -> None:
+    """What was written is all there, and closing finds nothing to abort."""
+
+    async def main(writing: IO[bytes]) -> None:
+        async with open_stdout(writing) as writer:
+            writer.write(b"all of it\n")
+
+    read, write = os.pipe()
+    with os.fdopen(read, "rb") as reading:
+        with os.fdopen(write, "wb") as writing:
+            asyncio.run(main(writing))
+        assert reading.read() == b"all of it\n"

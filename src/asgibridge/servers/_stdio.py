@@ -66,11 +66,13 @@ async def open_stdout(
             yield writer
         finally:
             writer.close()
-            # What is not written by then has no reader.
-            with contextlib.suppress(TimeoutError):
+            try:
                 async with asyncio.timeout(_CLOSE_SECONDS):
                     await writer.wait_closed()
-            transport.abort()
+            except TimeoutError:
+                # What is not written by then has no reader.  Only then: a
+                # transport that is closed cannot be aborted.
+                transport.abort()
 
 
 def _is_regular(file: IO[bytes]) -> bool:
