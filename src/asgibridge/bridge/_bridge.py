@@ -83,6 +83,7 @@ class Bridge(BeyondCalls):
         "_owned",
         "_sensitive",
         "_usual",
+        "_usual_way_back",
     )
 
     def __init__(
@@ -129,7 +130,8 @@ class Bridge(BeyondCalls):
         self._sensitive = SensitiveRoute(self._engine, _place(thread_sensitive))
         self._anywhere = FixedRoute(self._engine, _place(workers))
         self._context: ContextMode = context
-        # What most wrappers are made by, according to *thread_sensitive*.
+        # What most wrappers are made by, the first according to *thread_sensitive*.
+        self._usual_way_back = AsyncToSync(self._engine, False, False)  # noqa: FBT003
         self._usual = {
             True: self._wrapper(self._sensitive, context, False),  # noqa: FBT003
             False: self._wrapper(self._anywhere, context, False),  # noqa: FBT003
@@ -301,7 +303,9 @@ class Bridge(BeyondCalls):
         Raises:
             NotAsyncError: If *fn* cannot return anything to await.
         """
-        wrapper = AsyncToSync(self._engine, force_new_loop, helper_loop)
+        wrapper = self._usual_way_back
+        if force_new_loop or helper_loop:
+            wrapper = AsyncToSync(self._engine, force_new_loop, helper_loop)
         return applied(fn, check_may_be_async, wrapper.wrap)
 
     # -- blocks --
