@@ -14,8 +14,8 @@ SCOPE = {
     "type": "http",
     "http_version": "1.1",
     "method": "POST",
-    "path": "/root/é",
-    "root_path": "/root",
+    "path": "/mounted/é",
+    "root_path": "/mounted",
     "query_string": b"a=b",
     "headers": [(b"content-length", b"4"), (b"content-type", b"t"), (b"x-a", b"1")],
     "client": ["1.2.3.4", 5],
@@ -61,7 +61,7 @@ def test_environ() -> None:
 
     first, second = BODY | {"more_body": True}, {"type": "http.request", "body": b"2"}
     events = request(app, first, second)
-    assert seen["SCRIPT_NAME"] == "/root"
+    assert seen["SCRIPT_NAME"] == "/mounted"
     assert seen["PATH_INFO"] == "/é".encode().decode("latin1")
     assert seen["CONTENT_LENGTH"] == "4"
     assert seen["CONTENT_TYPE"] == "t"
