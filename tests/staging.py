@@ -21,7 +21,7 @@ __all__ = (
 P = ParamSpec("P")
 T = TypeVar("T")
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 """Seconds after which something counts as never; no passing test waits so."""
 
 

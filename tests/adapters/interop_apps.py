@@ -158,7 +158,7 @@ def plain_app(environ: Environ, start_response: StartResponse) -> Any:
     if name == "/large":
         return large(environ)
     if name == "/closed":
-        return [b"%d" % closed.wait(timeout=20)]
+        return [b"%d" % closed.wait(timeout=60)]
     if name == "/count":
         return [count(environ)]
     if name == "/peak":
@@ -240,7 +240,7 @@ async def fast_endless() -> StreamingResponse:
 
 @fast_app.get("/closed")
 def fast_was_closed() -> bool:
-    return fast_closed.wait(timeout=20)
+    return fast_closed.wait(timeout=60)
 
 
 @fast_app.get("/large/{size}")

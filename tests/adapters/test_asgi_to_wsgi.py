@@ -214,7 +214,7 @@ def test_an_error_of_the_input_reaches_the_server(adapt: Adapt) -> None:
 
     with pytest.raises(OSError, match="timed out"):
         Client(b"", **{"wsgi.input": Input(), "CONTENT_LENGTH": "5"}).ask(adapt(app))
-    assert seen.wait(timeout=10)
+    assert seen.wait(timeout=60)
 
 
 def test_a_part_is_out_before_the_next_is_there(adapt: Adapt) -> None:
@@ -254,7 +254,7 @@ def test_a_slow_server_holds_the_application_back(adapt: Adapt) -> None:
     result = Client().begin(adapt(app, response_window_bytes=500))
     parts = iter(result)
     taken = len(next(parts))
-    assert full.wait(timeout=10)
+    assert full.wait(timeout=60)
     for part in parts:
         assert sent - taken <= 1200  # the window, what was taken, the next
         taken += len(part)
@@ -275,7 +275,7 @@ def test_parts_that_wait_go_together_and_no_more(adapt: Adapt) -> None:
         await send(body(b""))
 
     result = Client().begin(adapt(app, response_window_bytes=200))
-    assert waiting.wait(timeout=10)
+    assert waiting.wait(timeout=60)
     sizes = [len(part) for part in result]
     assert sum(sizes) == 200_000
     assert max(sizes) <= 300
@@ -304,7 +304,7 @@ def test_the_client_s_leaving_reaches_the_application(adapt: Adapt) -> None:
     assert next(iter(result)) == b"a"
     result.close()
     result.close()
-    assert ended.wait(timeout=10)
+    assert ended.wait(timeout=60)
     assert seen == ["http.disconnect", ClientDisconnectedError]
     assert list(result) == []
 
@@ -324,7 +324,7 @@ def test_leaving_frees_an_application_that_is_held_back(adapt: Adapt) -> None:
 
     result = Client().begin(adapt(app))
     result.close()
-    assert ended.wait(timeout=10)
+    assert ended.wait(timeout=60)
 
 
 def test_work_after_the_response_goes_on(adapt: Adapt) -> None:
@@ -348,7 +348,7 @@ def test_work_after_the_response_goes_on(adapt: Adapt) -> None:
     assert Client().ask(adapter) == b"a"
     assert not done.is_set()
     go_on.set()
-    assert done.wait(timeout=10)
+    assert done.wait(timeout=60)
     assert seen == ["http.disconnect"]
 
 
@@ -474,7 +474,7 @@ def test_an_error_of_start_response_tells_the_application(adapt: Adapt) -> None:
 
     with pytest.raises(LookupError):
         adapt(app)(Client().environ, refuse)
-    assert ended.wait(timeout=10)
+    assert ended.wait(timeout=60)
 
 
 @pytest.mark.parametrize("events", [[], [START, body(b"a", more=True)]])
@@ -495,7 +495,7 @@ def test_a_wait_has_a_limit(adapt: Adapt, events: list[Event]) -> None:
         ApplicationTimeoutError, match=r"sent nothing for 0\.01 seconds"
     ):
         Client().ask(adapt(app, timeout=0.01))
-    assert ended.wait(timeout=10)
+    assert ended.wait(timeout=60)
 
 
 VARIABLE: ContextVar[str] = ContextVar("VARIABLE", default="unset")
@@ -541,7 +541,7 @@ def test_all_requests_share_one_loop(adapt: Adapt) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=10)
+        thread.join(timeout=60)
     assert loops == made * 3
     assert len(made) == 1
 
@@ -725,7 +725,7 @@ def test_a_service_that_is_forgotten_on_its_own_loop_ends(adapt: Adapt) -> None:
     assert service is not None
     assert Client().ask(adapter) == b"x"
     thread = service._thread._thread
-    thread.join(timeout=10)
+    thread.join(timeout=60)
     assert not thread.is_alive()
 
 

@@ -23,9 +23,9 @@ def test_no_wake_up_is_lost_between_two_threads() -> None:
     for number in range(2_000):
         going.append(number)
         there.wake()
-        assert back.wait(lambda: coming, timeout=10)
+        assert back.wait(lambda: coming, timeout=60)
         assert coming.popleft() == number
-    thread.join(timeout=10)
+    thread.join(timeout=60)
     assert not thread.is_alive()
 
 

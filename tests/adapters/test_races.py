@@ -124,7 +124,7 @@ def test_a_cancellation_after_a_failed_send_ends_the_wait(
 
         def close(self) -> None:
             failed.set()
-            assert go_on.wait(timeout=10)
+            assert go_on.wait(timeout=60)
             closed.set()
 
     failed = threading.Event()
@@ -258,7 +258,7 @@ def test_a_thread_sensitive_request_that_is_cancelled(
 
         def __next__(self) -> bytes:
             entered.set()
-            assert go_on.wait(timeout=10)
+            assert go_on.wait(timeout=60)
             return b"x"
 
         def close(self) -> None:

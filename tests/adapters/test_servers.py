@@ -60,10 +60,10 @@ class Running:
         return f"http://127.0.0.1:{self.port}"
 
     def get(self, path: str, **options: Any) -> httpx.Response:
-        return httpx.get(f"{self.url}{path}", timeout=30, **options)
+        return httpx.get(f"{self.url}{path}", timeout=60, **options)
 
     def post(self, path: str, data: Any, **options: Any) -> httpx.Response:
-        return httpx.post(f"{self.url}{path}", content=data, timeout=30, **options)
+        return httpx.post(f"{self.url}{path}", content=data, timeout=60, **options)
 
 
 def free_port() -> int:
@@ -101,7 +101,7 @@ def started(name: str) -> Iterator[Running]:
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(timeout=20)
+            process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -131,7 +131,7 @@ def test_wsgi_frameworks_under_asgi_servers(asgi_server: Running, app: str) -> N
     data = os.urandom(1_000_000)
     assert asgi_server.post(f"/{app}/echo", data).content == data
     assert asgi_server.get(f"/{app}/stream").text == "0\n1\n2\n"
-    head = httpx.head(f"{asgi_server.url}/{app}/stream", timeout=30)
+    head = httpx.head(f"{asgi_server.url}/{app}/stream", timeout=60)
     assert (head.status_code, head.content) == (200, b"")
     assert asgi_server.get(f"/{app}/nothing").status_code == 404
     assert asgi_server.get(f"/{app}/fail").status_code == 500

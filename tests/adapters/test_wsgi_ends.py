@@ -50,7 +50,7 @@ class App:
         for number, block in enumerate(self.blocks):
             self.note("next")
             if self.gated and number:
-                assert self.gate.acquire(timeout=10)
+                assert self.gate.acquire(timeout=60)
             if isinstance(block, BaseException):
                 raise block
             yield block
@@ -128,7 +128,7 @@ def test_the_response_does_not_wait_for_close(bridge: Bridge, server: Make) -> N
             return iter([b"a"])
 
         def close(self) -> None:
-            assert got_all.wait(timeout=10)
+            assert got_all.wait(timeout=60)
 
     def app(environ: Environ, start_response: StartResponse) -> Result:
         start_response("200 OK", TEXT)
@@ -211,7 +211,7 @@ def test_an_application_can_watch_before_it_sends(bridge: Bridge, server: Make) 
         seen.append(gone())
         asked_once.set()
         while not gone():
-            assert left.wait(timeout=10)
+            assert left.wait(timeout=60)
         seen.append(gone())
         start_response("200 OK", TEXT)
         return [b"x"]
@@ -326,7 +326,7 @@ def test_what_is_raised_after_a_cancellation_is_logged(
         await asked.until(lambda: asked.sent)
         if first == "error":  # the loop does not run until the thread is done
             app.gate.release()
-            assert app.closed.wait(timeout=10)
+            assert app.closed.wait(timeout=60)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -470,5 +470,5 @@ def test_a_request_that_is_forgotten_ends(bridge: Bridge, server: Make) -> None:
     task._log_destroy_pending = False  # type: ignore[attr-defined] # on purpose here
     loop.close()
     coro.close()
-    assert app.closed.wait(timeout=10)
+    assert app.closed.wait(timeout=60)
     app.check()

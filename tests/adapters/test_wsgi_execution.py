@@ -42,7 +42,7 @@ class Barrier:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> list[bytes]:
         self.threads.append(threading.get_ident())
-        self.barrier.wait(timeout=10)
+        self.barrier.wait(timeout=60)
         return hello(environ, start_response)
 
 
@@ -69,7 +69,7 @@ def test_no_more_than_the_cap_run_at_once(bridge: Bridge, server: Make) -> None:
         with lock:
             running += 1
             most = max(most, running)
-        pair.wait(timeout=10)
+        pair.wait(timeout=60)
         with lock:
             running -= 1
         return hello(environ, start_response)
@@ -89,7 +89,7 @@ def test_idle_streams_do_not_starve_others(bridge: Bridge, server: Make) -> None
         start_response("200 OK", TEXT)
         yield b"a"
         if environ["PATH_INFO"] == "/stream":
-            assert go_on.wait(timeout=10)
+            assert go_on.wait(timeout=60)
 
     async def main() -> None:
         adapter = WsgiToAsgi(app, bridge=bridge, max_workers=4)
@@ -113,7 +113,7 @@ def test_too_many_waiting_requests_are_turned_away(
     go_on = threading.Event()
 
     def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
-        assert go_on.wait(timeout=10)
+        assert go_on.wait(timeout=60)
         return hello(environ, start_response)
 
     async def main() -> list[Server]:
@@ -248,7 +248,7 @@ def test_any_executor_of_the_standard_library_runs_requests(
     with ThreadPoolExecutor(thread_name_prefix="mine") as executor:
         with WsgiToAsgi(app, bridge=bridge, executor=executor) as adapter:
             asyncio.run(asked.run(adapter))
-        assert executor.submit(int).result(timeout=10) == 0
+        assert executor.submit(int).result(timeout=60) == 0
     assert names[0].startswith("mine")
     assert asked.is_complete
 
@@ -294,7 +294,7 @@ def test_one_adapter_serves_several_loops(bridge: Bridge, server: Make) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=10)
+        thread.join(timeout=60)
     assert all(each.is_complete for each in servers)
 
 
@@ -364,7 +364,7 @@ def no_new_threads() -> Iterator[None]:
     before = set(threading.enumerate())
     yield
     for thread in set(threading.enumerate()) - before:
-        thread.join(timeout=5)  # half of what an idle thread is kept
+        thread.join(timeout=60)  # half of what an idle thread is kept
         assert not thread.is_alive()
 
 
@@ -375,7 +375,7 @@ def test_the_shutdown_waits_for_requests_in_flight(
     go_on = threading.Event()
 
     def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
-        assert go_on.wait(timeout=10)
+        assert go_on.wait(timeout=60)
         return hello(environ, start_response)
 
     async def main(seconds: float) -> None:
@@ -437,7 +437,7 @@ def test_a_loop_that_is_closed_does_not_stop_a_thread(
 
     def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
         began.set()
-        assert go_on.wait(timeout=10)
+        assert go_on.wait(timeout=60)
         try:
             return hello(environ, start_response)
         finally:
@@ -450,4 +450,4 @@ def test_a_loop_that_is_closed_does_not_stop_a_thread(
 
     asyncio.run(main())
     go_on.set()
-    assert ended.wait(timeout=10)
+    assert ended.wait(timeout=60)

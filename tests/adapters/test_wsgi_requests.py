@@ -76,7 +76,7 @@ def test_the_application_runs_before_the_body_is_there(
 
     def read(body: Any) -> bytes:
         running.set()
-        assert go_on.wait(timeout=10)
+        assert go_on.wait(timeout=60)
         return body.read()  # type: ignore[no-any-return] # wsgi.input
 
     async def main() -> None:
@@ -118,7 +118,7 @@ def test_only_so_much_is_read_ahead(bridge: Bridge, server: Make) -> None:
         for _ in range(3):
             total += len(body.read(10))
             reads.release()
-            assert go_on.acquire(timeout=10)
+            assert go_on.acquire(timeout=60)
         return b"%d" % (total + len(body.read()))
 
     async def main() -> None:
@@ -126,7 +126,7 @@ def test_only_so_much_is_read_ahead(bridge: Bridge, server: Make) -> None:
         limits = WsgiLimits(read_ahead_bytes=50)
         async with running_task(asked, reading(read), bridge, limits=limits) as task:
             for number in range(3):
-                assert await asyncio.to_thread(reads.acquire, timeout=10)
+                assert await asyncio.to_thread(reads.acquire, timeout=60)
                 for _ in range(20):
                     await asyncio.sleep(0)
                 assert asked.received - (number + 1) <= 6

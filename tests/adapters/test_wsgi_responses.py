@@ -224,7 +224,7 @@ def test_a_block_is_sent_before_the_next_is_produced(
     def app(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
         start_response("200 OK", TEXT)
         yield b"first"
-        assert seen.wait(timeout=10)
+        assert seen.wait(timeout=60)
         yield b"second"
 
     async def note(event: dict[str, Any]) -> None:

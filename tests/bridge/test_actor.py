@@ -34,7 +34,7 @@ class LoopThread:
     def stop(self) -> None:
         """Stop the loop, and leave it as it is."""
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join(timeout=5)
+        self.thread.join(timeout=60)
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_errand_that_swallows_its_recall(
 
     actor = make_actor(bridge, loop_thread.loop)
     errand = actor.send(stubborn)
-    assert begun.wait(timeout=5)
+    assert begun.wait(timeout=60)
     actor.recall(errand)
     actor.wait(errand)
     assert actor.take(errand) == "stubborn"
@@ -165,7 +165,7 @@ def test_actor_that_has_given_up_refuses_errands(
     given_up = threading.Event()
     task.add_done_callback(lambda _: given_up.set())
     loop_thread.loop.call_soon_threadsafe(task.cancel, "enough")
-    assert given_up.wait(timeout=5)
+    assert given_up.wait(timeout=60)
     with pytest.raises(asyncio.CancelledError, match="enough"):
         actor.call(asyncio.sleep, 0)
     actor.end()
@@ -182,7 +182,7 @@ def test_cancellation_that_comes_before_the_wait(bridge: Bridge) -> None:
         actor = make_actor(bridge, lease.loop)
         errand = actor.send(forever)
         sent.set()
-        assert cancelled.wait(timeout=5)
+        assert cancelled.wait(timeout=60)
         actor.wait(errand)
         with pytest.raises(asyncio.CancelledError):
             actor.take(errand)

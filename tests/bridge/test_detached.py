@@ -127,7 +127,7 @@ def test_cancelled_between_asking_and_answering() -> None:
 
         call = bridge.detacher(pool).start(work, unexpected)
         # The loop stands still until the function has asked.
-        assert asked.wait(5)
+        assert asked.wait(60)
         while call.hosted is None:
             pass
         call.cancel()

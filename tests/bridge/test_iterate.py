@@ -265,7 +265,7 @@ def test_item_does_not_wait_for_the_next_one(bridge: Bridge) -> None:
     def source() -> Generator[int, None, None]:
         yield 0
         yield 1
-        assert release.wait(timeout=5)
+        assert release.wait(timeout=60)
         yield 2
 
     async def main() -> list[int]:
@@ -285,9 +285,9 @@ def test_item_that_takes_long_is_announced(bridge: Bridge) -> None:
 
     def source() -> Generator[int, None, None]:
         yield 0
-        assert waited.wait(timeout=5)
+        assert waited.wait(timeout=60)
         yield 1
-        assert release.wait(timeout=5)
+        assert release.wait(timeout=60)
         yield 2
 
     def announced(
@@ -630,7 +630,7 @@ def test_throw_waits_for_the_step_that_runs(bridge: Bridge) -> None:
         yield 0
         yield 1
         inside.set()
-        assert release.wait(timeout=5)
+        assert release.wait(timeout=60)
         try:
             yield 2
         except KeyError as exc:
@@ -663,7 +663,7 @@ def test_cancelled_wait_closes_the_source_after_the_step(bridge: Bridge) -> None
 
     def slow() -> Generator[int, None, None]:
         inside.set()
-        assert release.wait(timeout=5)
+        assert release.wait(timeout=60)
         yield from source()
 
     async def main() -> None:
@@ -693,7 +693,7 @@ def test_cancelled_close_is_made_all_the_same(bridge: Bridge) -> None:
             yield 1
         finally:
             inside.set()
-            assert release.wait(timeout=5)
+            assert release.wait(timeout=60)
             closed.set()
 
     async def main() -> None:
@@ -721,7 +721,7 @@ def test_cancelled_throw_raises_the_cancellation(bridge: Bridge) -> None:
             yield 0
             yield 1
             inside.set()
-            assert release.wait(timeout=5)
+            assert release.wait(timeout=60)
             yield 2
         except BaseException as exc:
             seen.append(type(exc))
@@ -753,7 +753,7 @@ def test_step_that_is_queued_is_withdrawn(bridge: Bridge) -> None:
 
     def block() -> None:
         inside.set()
-        assert release.wait(timeout=5)
+        assert release.wait(timeout=60)
 
     async def main() -> None:
         blocking = asyncio.create_task(bridge.sync_to_async(block)())
@@ -879,7 +879,7 @@ def test_thread_of_any_executor_is_held_and_given_back(bridge: Bridge) -> None:
                 source, thread_sensitive=False, executor=pool
             )()
             assert asyncio.run(collect(items)) == [0, 1, 2, 3, 4]
-        assert pool.submit(threading.get_ident).result(timeout=5) in source.threads
+        assert pool.submit(threading.get_ident).result(timeout=60) in source.threads
     assert len(source.threads) == 1
 
 

@@ -335,7 +335,7 @@ def test_close_from_another_thread(bridge: Bridge) -> None:
     assert [next(items), next(items)] == [0, 1]
     thread = threading.Thread(target=items.close)
     thread.start()
-    thread.join(timeout=5)
+    thread.join(timeout=60)
     assert not thread.is_alive()
     assert list(items) == []
 
@@ -362,7 +362,7 @@ def test_next_from_another_thread(bridge: Bridge) -> None:
 
     thread = threading.Thread(target=take)
     thread.start()
-    thread.join(timeout=5)
+    thread.join(timeout=60)
     release.set()
     assert list(items) == [2]
     assert "take all items on one thread" in str(errors[0])
@@ -378,7 +378,7 @@ def test_collected_iterator_closes_its_source(bridge: Bridge, place: Place) -> N
         next(items)
         del items
         gc.collect()
-        assert source.closed.wait(timeout=5)
+        assert source.closed.wait(timeout=60)
 
     place(bridge, consume)
     assert source.events == [GeneratorExit, "closed"]
@@ -410,7 +410,7 @@ def test_error_of_a_collected_iterator_is_reported(bridge: Bridge) -> None:
         next(items)
         del items
         gc.collect()
-        assert reported.wait(timeout=5)
+        assert reported.wait(timeout=60)
     finally:
         logging.getLogger().removeHandler(handler)
     assert "source raised after its caller had stopped waiting" in records[0]
@@ -432,7 +432,7 @@ def test_collected_after_its_loop_has_ended(
     gc.collect()
     for thread in set(threading.enumerate()) - before:
         if thread.daemon and thread.name.startswith("Thread-"):
-            thread.join(timeout=5)
+            thread.join(timeout=60)
             assert not thread.is_alive()
     assert caplog.text == ""
 
@@ -598,7 +598,7 @@ def test_cancelled_call_throws_nothing(bridge: Bridge) -> None:
         items = bridge.iterate_sync(source(), look_ahead=1)
         next(items)
         begun.set()
-        assert cancelled.wait(timeout=5)
+        assert cancelled.wait(timeout=60)
         with pytest.raises(asyncio.CancelledError):
             items.throw(KeyError())
 
@@ -624,7 +624,7 @@ def test_cancelled_call_closes_its_source(bridge: Bridge) -> None:
         with bridge.iterate_sync(source(), look_ahead=1) as items:
             next(items)
             begun.set()
-            assert cancelled.wait(timeout=5)
+            assert cancelled.wait(timeout=60)
 
     async def main() -> None:
         task = asyncio.create_task(bridge.sync_to_async(consume)())
@@ -660,7 +660,7 @@ def test_timeout_in_the_source_ends_it(bridge: Bridge) -> None:
         assert actor is not None
         assert actor._task is not None
         actor._loop.call_soon_threadsafe(actor._task.cancel)
-        assert expired.wait(timeout=5)
+        assert expired.wait(timeout=60)
         with pytest.raises(asyncio.CancelledError):
             next(items)
     assert source.events == ["closed"]

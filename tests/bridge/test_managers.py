@@ -41,7 +41,7 @@ class Transaction:
         self.threads.add(threading.get_ident())
         self.inside.set()
         if self.entering is not None:
-            assert self.entering.wait(timeout=5)
+            assert self.entering.wait(timeout=60)
         self.local.open = True
         self.events.append("entered")
         return self
@@ -55,7 +55,7 @@ class Transaction:
         self.threads.add(threading.get_ident())
         self.outside.set()
         if self.leaving is not None:
-            assert self.leaving.wait(timeout=5)
+            assert self.leaving.wait(timeout=60)
         del self.local.open
         self.events.append(exc_type)
         return self.suppress
@@ -274,7 +274,7 @@ def test_cancelled_before_entering_is_not_entered(bridge: Bridge) -> None:
 
     def block() -> None:
         inside.set()
-        assert release.wait(timeout=5)
+        assert release.wait(timeout=60)
 
     async def enter() -> None:
         async with bridge.enter(transaction):
@@ -304,7 +304,7 @@ def test_error_of_a_cancelled_exit_is_the_cause(bridge: Bridge) -> None:
     def failing() -> Iterator[None]:
         yield
         inside.set()
-        assert release.wait(timeout=5)
+        assert release.wait(timeout=60)
         msg = "on exit"
         raise OSError(msg)
 

@@ -191,7 +191,7 @@ def test_timeout_that_runs_out_in_the_block(bridge: Bridge, place: Place) -> Non
 
     def block() -> None:
         with bridge.enter_sync(expiring(expired)):
-            assert expired.wait(timeout=5)
+            assert expired.wait(timeout=60)
 
     with pytest.raises(TimeoutError):
         place(bridge, block)
@@ -203,7 +203,7 @@ def test_timeout_does_not_hide_the_error_of_the_block(bridge: Bridge) -> None:
 
     def block() -> None:
         with bridge.enter_sync(expiring(expired)):
-            assert expired.wait(timeout=5)
+            assert expired.wait(timeout=60)
             raise KeyError
 
     with pytest.raises(KeyError):
@@ -236,7 +236,7 @@ def _cancel(manager: object) -> None:
     actor._loop.call_soon_threadsafe(
         lambda: actor._loop.call_soon(lambda: actor._loop.call_soon(known.set))
     )
-    assert known.wait(timeout=5)
+    assert known.wait(timeout=60)
 
 
 def test_cancelled_call_leaves_the_manager(bridge: Bridge) -> None:
@@ -247,7 +247,7 @@ def test_cancelled_call_leaves_the_manager(bridge: Bridge) -> None:
     def block() -> None:
         with bridge.enter_sync(client):
             inside.set()
-            assert cancelled.wait(timeout=5)
+            assert cancelled.wait(timeout=60)
 
     async def main() -> None:
         task = asyncio.create_task(bridge.sync_to_async(block)())
@@ -269,7 +269,7 @@ def test_call_that_was_cancelled_enters_nothing(bridge: Bridge) -> None:
 
     def block() -> None:
         inside.set()
-        assert cancelled.wait(timeout=5)
+        assert cancelled.wait(timeout=60)
         with bridge.enter_sync(client):
             pytest.fail("there is no block")
 

@@ -67,12 +67,12 @@ def test_one_loop_for_all_threads_until_the_last_leaves(bridge: Bridge) -> None:
 
     def use() -> asyncio.AbstractEventLoop:
         with portal:
-            barrier.wait(timeout=5)
+            barrier.wait(timeout=60)
             return portal.call(get_loop)
 
     with ThreadPoolExecutor(3) as pool, portal:
         futures = [pool.submit(use) for _ in range(3)]
-        loops = {future.result(timeout=5) for future in futures}
+        loops = {future.result(timeout=60) for future in futures}
         assert loops == {portal.call(get_loop)}
         assert not next(iter(loops)).is_closed()
     assert next(iter(loops)).is_closed()
@@ -204,7 +204,7 @@ def test_task_runs_beside(bridge: Bridge) -> None:
             release.set()
             found = task.result()
             assert task.done()
-            assert task.result(timeout=5) == found
+            assert task.result(timeout=60) == found
             assert not task.cancel()
             return found
 
@@ -222,7 +222,7 @@ def test_task_raises_in_result(bridge: Bridge) -> None:
         task = portal.start_task(fail)
         with pytest.raises(OSError, match="failed"):
             task.result()
-        assert isinstance(task.future.exception(timeout=5), OSError)
+        assert isinstance(task.future.exception(timeout=60), OSError)
 
 
 def test_cancelled_task(bridge: Bridge) -> None:
@@ -240,7 +240,7 @@ def test_cancelled_task(bridge: Bridge) -> None:
 
     with bridge.portal() as portal:
         task = portal.start_task(wait)
-        assert begun.wait(timeout=5)
+        assert begun.wait(timeout=60)
         assert task.cancel()
         for timeout in (None, 5):
             with pytest.raises(asyncio.CancelledError):
@@ -263,7 +263,7 @@ def test_task_cancelled_while_it_is_waited_for(bridge: Bridge) -> None:
         task = portal.start_task(main)
         waiting.set()
         with pytest.raises(asyncio.CancelledError):
-            task.result(timeout=5)
+            task.result(timeout=60)
 
 
 def test_task_that_is_cleaning_up_is_not_cancelled_again() -> None:
@@ -311,7 +311,7 @@ def test_tasks_that_still_run_are_cancelled_in_the_end(bridge: Bridge) -> None:
 
     with bridge.portal() as portal:
         portal.start_task(wait)
-        assert begun.wait(timeout=5)
+        assert begun.wait(timeout=60)
     assert ended == ["ended"]
 
 

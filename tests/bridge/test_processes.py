@@ -30,7 +30,7 @@ def run_script(script: str, status: int = 0) -> str:
         [sys.executable, "-X", "dev", "-c", PRELUDE + textwrap.dedent(script)],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     assert done.returncode == status, done.stderr
@@ -160,7 +160,7 @@ def test_ctrl_c_in_a_call_back() -> None:
     script = """
         def interrupted():
             os.kill(os.getpid(), signal.SIGINT)
-            threading.Event().wait(5)
+            threading.Event().wait(60)
         async def main():
             await bridge.sync_to_async(interrupted)()
         try:

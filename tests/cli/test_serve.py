@@ -213,7 +213,7 @@ def test_as_a_process(folder: Path, number: signal.Signals) -> None:
             assert httpx.get(url, trust_env=False).status_code == 200
         finally:
             server.send_signal(number)
-        requests, log = server.communicate(timeout=30)
+        requests, log = server.communicate(timeout=60)
     assert server.returncode == 0, log
     assert "Traceback" not in log
     assert '"GET / HTTP/1.1" 200 OK' in requests

@@ -49,7 +49,7 @@ def run(*options: str, text: str = "") -> "subprocess.CompletedProcess[str]":
     command += ["from asgibridge.cli._worker import worker; worker()", *options]
     # S603: this package's own command.
     return subprocess.run(  # noqa: S603
-        command, input=text, capture_output=True, text=True, timeout=30, check=False
+        command, input=text, capture_output=True, text=True, timeout=60, check=False
     )
 
 
@@ -110,7 +110,7 @@ def test_a_server_that_is_not_there(here: Path) -> None:
             break
     process.send_signal(signal.SIGTERM)
     lines += process.stderr.readlines()
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=60) == 0
     process.stderr.close()
     text = "".join(lines)
     assert "Redis at redis://127.0.0.1:1 is not reachable" in text
@@ -151,7 +151,7 @@ def test_the_chat_example() -> None:
         input=lines,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
         cwd=ROOT,
     )

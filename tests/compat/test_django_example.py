@@ -42,11 +42,11 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
                 break
         else:
             pytest.fail("uvicorn did not start")
-        with httpx.Client(base_url=address, timeout=30) as client:
+        with httpx.Client(base_url=address, timeout=60) as client:
             yield client
     finally:
         server.terminate()
-        server.wait(30)
+        server.wait(60)
         server.stderr.close()
     assert server.returncode in (0, -15)
 

@@ -148,7 +148,7 @@ def test_what_a_cancellation_does_is_configured(
 
     def block() -> None:
         started.set()
-        release.wait(30)
+        release.wait(60)
 
     async def main() -> bool:
         task = asyncio.create_task(sync_to_async(block)())

@@ -29,7 +29,7 @@ def request(app: Any, *events: Any, scope: Any = SCOPE, **options: Any) -> list[
         talk = ApplicationCommunicator(WsgiToAsgi(app, **options), scope)
         for event in events or (BODY,):
             await talk.send_input(event)
-        await talk.wait(10)
+        await talk.wait(60)
         return [
             talk.output_queue.get_nowait() for _ in range(talk.output_queue.qsize())
         ]

@@ -108,7 +108,7 @@ def test_subclass_with_init_per_thread_and_task() -> None:
     seen: list[list[int]] = []
     thread = threading.Thread(target=lambda: seen.append(connections.pool))
     thread.start()
-    thread.join(timeout=5)
+    thread.join(timeout=60)
     assert seen == [[3]]
     assert connections.pool == [3, 4]
 
@@ -147,11 +147,11 @@ def test_dead_local_frees_values_of_all_threads() -> None:
     def hold() -> None:
         fill()
         filled.set()
-        release.wait(timeout=5)
+        release.wait(timeout=60)
 
     thread = threading.Thread(target=hold)
     thread.start()
-    assert filled.wait(timeout=5)
+    assert filled.wait(timeout=60)
     fill()
     gc.disable()
     try:
@@ -160,4 +160,4 @@ def test_dead_local_frees_values_of_all_threads() -> None:
     finally:
         gc.enable()
         release.set()
-        thread.join(timeout=5)
+        thread.join(timeout=60)

@@ -44,7 +44,7 @@ def request_() -> Request:
 def on_new_thread(fn: Callable[[], T]) -> T:
     """Run *fn* on a thread of its own and return its result."""
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(fn).result(timeout=5)
+        return pool.submit(fn).result(timeout=60)
 
 
 def test_values_follow_the_context(request_: Request) -> None:

@@ -50,7 +50,7 @@ def inherit(fn: Callable[[], T]) -> T:
     """Run *fn* on an inheriting thread and return its result."""
     thread = InheritingThread(fn)
     thread.start()
-    thread.join(timeout=5)
+    thread.join(timeout=60)
     if isinstance(thread.result, BaseException):
         raise thread.result
     return cast("T", thread.result)
@@ -152,14 +152,14 @@ def test_value_sent_to_a_loop_is_visible(local: Local) -> None:
     local.x = 1
     thread = InheritingThread(lambda: asyncio.run(main()))
     thread.start()
-    assert loop_ready.wait(timeout=5)
+    assert loop_ready.wait(timeout=60)
     try:
         local.x = 2
         future = asyncio.run_coroutine_threadsafe(look(), loops[0])
-        assert future.result(timeout=5) == 2
+        assert future.result(timeout=60) == 2
     finally:
         stop.set()
-        thread.join(timeout=5)
+        thread.join(timeout=60)
 
 
 def test_thread_that_is_no_thread_object_inherits_nothing(local: Local) -> None:

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests.staging import PATIENCE
+
 Simulate = Callable[[Coroutine[Any, Any, None]], float]
 
 
@@ -113,13 +115,13 @@ class RedisServer:
     def stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
-            self._process.communicate(timeout=20)
+            self._process.communicate(timeout=PATIENCE)
             self._process = None
 
     def ask(self, command: str) -> str:
         """Send a command in Redis's inline form; return the raw answer."""
         with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(10)
+            client.settimeout(60)
             client.connect(str(self.socket))
             client.sendall(command.encode() + b"\r\n")
             return client.recv(65536).decode()
@@ -184,7 +186,7 @@ class NatsServer:
     def stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
-            self._process.communicate(timeout=20)
+            self._process.communicate(timeout=PATIENCE)
             self._process = None
 
 

@@ -26,6 +26,7 @@ from asgibridge.servers import (
     open_stdout,
 )
 from asgibridge.types import ASGIApp, MessageEvent, MessageScope
+from tests.staging import PATIENCE
 
 Simulate = Callable[[Coroutine[Any, Any, None]], float]
 Receive = Callable[[], Awaitable[MessageEvent]]
@@ -418,7 +419,7 @@ def test_a_client_that_hangs_up() -> None:
         async with tcp_server(app) as source:
             _, writer = await asyncio.open_connection("127.0.0.1", source.port)
             await hang_up(writer)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 await told.wait()
 
     asyncio.run(main())
@@ -437,7 +438,7 @@ def test_a_connection_that_breaks(caplog: pytest.LogCaptureFixture) -> None:
             with socket.create_connection(("127.0.0.1", source.port)) as client:
                 linger = b"\x01\0\0\0\0\0\0\0"  # on, for no time: close is a reset
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 await told.wait()
 
     with caplog.at_level("INFO", "asgibridge.servers"):
@@ -460,7 +461,7 @@ def test_a_client_that_does_not_read(caplog: pytest.LogCaptureFixture) -> None:
         async with tcp_server(app, patience=0.02) as source:
             _, writer = await asyncio.open_connection("127.0.0.1", source.port)
             writer.write(b"go\n")
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 await finished.wait()
             await hang_up(writer)
 

@@ -28,6 +28,7 @@ from asgibridge.types import (
     MessageScope,
     Settlement,
 )
+from tests.staging import PATIENCE
 
 Receive = Callable[[], Awaitable[MessageEvent]]
 Send = Callable[[MessageEvent], Awaitable[None]]
@@ -76,7 +77,7 @@ class Client:
         await self.wait(LAYOUT.stream, lambda number: number == 0)
 
     async def wait(self, stream: str, enough: Callable[[int], bool]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 info = await self.js.stream_info(stream)
                 if enough(info.state.messages):
@@ -92,7 +93,7 @@ class Client:
 @contextlib.asynccontextmanager
 async def client_of(server: NatsServer) -> AsyncGenerator[Client, None]:
     """Connect as an operator; the streams are there."""
-    connection = NatsConnection(server.url)
+    connection = NatsConnection(server.url, timeout=PATIENCE)
     await connection.open()
     source = NatsSource(connection, LAYOUT)
     await source._open_streams()
@@ -108,10 +109,11 @@ def source_at(
     lease: float = 60.0,
     handover: float = 30.0,
     ack_wait: float = 30.0,
+    timeout: float = PATIENCE,
 ) -> NatsSource:
     """Return a source whose leases do not expire within a test."""
     connection = NatsConnection(
-        server.url, timeout=2.0, backoff=Backoff(initial=0.01, maximum=0.1)
+        server.url, timeout=timeout, backoff=Backoff(initial=0.01, maximum=0.1)
     )
     return NatsSource(
         connection,
@@ -177,7 +179,7 @@ async def freeze(source: NatsSource) -> None:
 async def pull_all(source: NatsSource, count: int) -> list[Envelope]:
     """Pull so many messages."""
     found: list[Envelope] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while len(found) < count:
             found += await source.pull(40)
     return found
@@ -323,7 +325,7 @@ def test_scale_out_and_in(nats_server: NatsServer) -> None:
 
     async def shares(*sources: NatsSource) -> None:
         goal = LAYOUT.partitions // len(sources)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             # ASYNC110: nobody but the source itself waits for its leases.
             while any(len(one.leases.held) != goal for one in sources):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
@@ -537,7 +539,7 @@ def test_a_restart_of_the_server(nats_server: NatsServer) -> None:
         async with client_of(nats_server) as client:
             wanted = [say(f"user{n % 20}", str(n)) for n in range(200)]
             await client.publish(*wanted)
-        async with serving(app, source_at(nats_server, lease=5.0)):
+        async with serving(app, source_at(nats_server, lease=5.0, timeout=2.0)):
             await arrived.wait()
             await asyncio.to_thread(nats_server.stop)
             leave.set()

@@ -27,6 +27,7 @@ from asgibridge.types import (
     MessageScope,
     Settlement,
 )
+from tests.staging import PATIENCE
 
 Receive = Callable[[], Awaitable[MessageEvent]]
 Send = Callable[[MessageEvent], Awaitable[None]]
@@ -66,7 +67,7 @@ class Client:
     async def wait_entries(self, stream: str, count: int) -> list[dict[str, str]]:
         """Wait until a stream has that many entries."""
         last, found = "0-0", 0
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while found < count:
                 answer: Any = await self.ask(
                     "XREAD", "BLOCK", 1000, "STREAMS", stream, last
@@ -78,7 +79,7 @@ class Client:
 
     async def wait_settled(self) -> None:
         """Wait until no message is left."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             for partition in range(LAYOUT.partitions):
                 stream = LAYOUT.stream(partition)
                 # ASYNC110: Redis tells nobody that an entry is deleted.
@@ -102,7 +103,7 @@ def source_at(
 ) -> RedisSource:
     """Return a source whose leases do not expire within a test."""
     connection = RedisConnection(
-        server.url, timeout=2.0, backoff=Backoff(initial=0.01, maximum=0.1)
+        server.url, timeout=PATIENCE, backoff=Backoff(initial=0.01, maximum=0.1)
     )
     return RedisSource(
         connection, LAYOUT, lease_seconds=lease, handover_seconds=handover
@@ -149,7 +150,7 @@ async def echo(scope: MessageScope, receive: Receive, send: Send) -> None:
 async def pull_all(source: RedisSource, count: int) -> list[Envelope]:
     """Pull so many messages."""
     found: list[Envelope] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while len(found) < count:
             found += await source.pull(40)
     return found
@@ -289,7 +290,7 @@ def test_scale_out_and_in(redis_server: RedisServer) -> None:
     async def shares(*sources: RedisSource) -> None:
         """Wait until each owns its fair share."""
         goal = LAYOUT.partitions // len(sources)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             # ASYNC110: nobody but the source itself waits for its leases.
             while any(  # noqa: ASYNC110
                 len(one.ownership.leases) != goal for one in sources
@@ -492,7 +493,7 @@ def test_streams_that_vanish(redis_server: RedisServer, command: str) -> None:
                 await client.ask("FLUSHALL")
             await client.publish(say("a", "2"), say("b", "3"))
             said = set[str]()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 while not said >= {"a said 2", "b said 3"}:
                     said |= set(texts(await client.entries(LAYOUT.out)))
                     await asyncio.sleep(0.01)
@@ -602,7 +603,7 @@ def test_a_restart_of_the_server(redis_server: RedisServer) -> None:
             await asyncio.sleep(0.1)  # so that it is missed
             await asyncio.to_thread(redis_server.start)
             async with client_of(redis_server) as client:
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(PATIENCE):
                     found: set[str] = set()
                     while len(found) < 200:
                         found = set(texts(await client.entries(LAYOUT.out)))

@@ -17,6 +17,7 @@ import pytest
 
 from asgibridge.servers import Message
 from asgibridge.servers.redis import RedisConnection, RedisLayout, RedisPublisher
+from tests.staging import PATIENCE
 
 LAYOUT = RedisLayout("fault", 12)
 
@@ -57,7 +58,7 @@ def worker(
         finally:
             process.send_signal(signal.SIGCONT)
             process.terminate()
-            process.wait(timeout=40)
+            process.wait(timeout=PATIENCE)
 
 
 @attrs.define(eq=False)
@@ -85,7 +86,7 @@ class Operator:
 
     async def wait_workers(self, count: int) -> None:
         """Wait until so many processes own a fair share each."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 values: Counter[str] = Counter()
                 for value, number in (await self.owners()).items():
@@ -114,14 +115,14 @@ class Operator:
         return int(await self.connection.command("XLEN", LAYOUT.out))
 
     async def wait_sent(self, count: int) -> None:
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(PATIENCE):
             # ASYNC110: an operator has nothing but the length to look at.
             while await self.count_sent() < count:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
     async def wait_settled(self) -> None:
         """Wait until no message is left, neither new nor in hand."""
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(PATIENCE):
             for number in range(LAYOUT.partitions):
                 stream = LAYOUT.stream(number)
                 # ASYNC110: Redis tells nobody that an entry is deleted.
@@ -205,7 +206,7 @@ def test_pause_one_past_its_lease(redis_server: RedisServer, tmp_path: Path) -> 
                 paused = start("paused", 0.5)
                 await operator.wait_workers(1)
                 await operator.publish(count, scopes)
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(PATIENCE):
                     # ASYNC110: as above.
                     while await operator.in_hand() < count:  # noqa: ASYNC110
                         await asyncio.sleep(0.005)
@@ -252,7 +253,7 @@ def test_restart_the_broker_under_load(
                 await operator.wait_sent(300)
             redis_server.stop()
             # Back only when a worker has noticed: a quick restart may go unseen.
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 while "Redis is not reachable" not in log.read_text():  # noqa: ASYNC110  # another process writes it
                     await asyncio.sleep(0.01)
             redis_server.start()

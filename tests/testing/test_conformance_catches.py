@@ -212,7 +212,7 @@ def test_pool_of_several_is_not_one_thread() -> None:
             self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
         ) -> Future[T]:
             def run() -> T:
-                barrier.wait(5)
+                barrier.wait(60)
                 return fn(*args, **kwargs)
 
             return self.pool.submit(run)

@@ -65,7 +65,7 @@ def test_cancelled_call_is_not_pending() -> None:
     (call,) = executor.pending
     future.cancel()
     assert executor.pending == ()
-    assert wait([future], timeout=5).done == {future}
+    assert wait([future], timeout=60).done == {future}
     with pytest.raises(NothingPendingError, match="is not pending: run, cancelled"):
         executor.run(call)
     with pytest.raises(NothingPendingError, match="no call is pending"):
@@ -80,7 +80,7 @@ def test_wait_pending_from_another_thread() -> None:
         executor.submit(int)
         assert not waiting.done()
         executor.submit(int)
-        assert waiting.result(5) is None
+        assert waiting.result(60) is None
     executor.wait_pending(2)  # at once: they are still there
 
 
@@ -117,7 +117,7 @@ def test_close_cancels() -> None:
         with pytest.raises(
             ExecutorClosedError, match=r"ManualExecutor (is|was) closed"
         ):
-            waiting.result(5)
+            waiting.result(60)
     assert future.cancelled()
     with pytest.raises(ExecutorClosedError, match="cannot submit"):
         executor.submit(int)

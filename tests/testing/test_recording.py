@@ -52,7 +52,7 @@ def test_wait_for() -> None:
         recorder.queued(other)
         recorder.started(wanted)
         recorder.queued(wanted)
-        assert waiting.result(5).crossing is wanted
+        assert waiting.result(60).crossing is wanted
     assert recorder.wait_for("queued", store).crossing is other
 
 
@@ -79,7 +79,7 @@ def test_stuck_call_of_a_bridge() -> None:
     release = threading.Event()
 
     def hold_the_thread() -> bool:
-        return release.wait(10)
+        return release.wait(60)
 
     async def test(bridge: Bridge) -> str | None:
         first = asyncio.create_task(bridge.sync_to_async(hold_the_thread)())

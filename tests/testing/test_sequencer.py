@@ -23,7 +23,7 @@ def test_order_is_forced(starts: list[int]) -> None:
 
     with ThreadPoolExecutor(6) as pool:
         for future in [pool.submit(block, number) for number in starts]:
-            future.result(10)
+            future.result(60)
     assert ran == list(range(6))
 
 
@@ -63,7 +63,7 @@ def test_a_block_that_raises_breaks_the_sequence() -> None:
         with pytest.raises(ZeroDivisionError):
             enter(sequence, 0, lambda: 1 // 0)
         with pytest.raises(SequenceError, match="block 0 raised ZeroDivisionError"):
-            waiting.result(5)
+            waiting.result(60)
     with pytest.raises(SequenceError, match="block 2 is not entered: block 0 raised"):
         enter(sequence, 2)
 
