@@ -11,7 +11,8 @@ import attrs
 import pytest
 
 from asgibridge.loops import Mailbox, MailboxRegistry, RecyclableLoop, _mailbox, retire
-from asgibridge.loops._wakers import HAS_EVENTFD, EventFdWaker, ThreadsafeWaker
+from asgibridge.loops._eventfd import HAS_EVENTFD
+from asgibridge.loops._wakers import EventFdWaker, ThreadsafeWaker
 from tests.staging import PATIENCE, in_thread, run, settled
 
 
@@ -20,6 +21,7 @@ class Note:
     """A letter that calls a function."""
 
     _function: Callable[[], object]
+    goes_on: bool = False
 
     def deliver(self) -> None:
         """Call it."""
@@ -32,8 +34,9 @@ class CountingWaker:
 
     count: int = 0
 
-    def wake(self) -> None:
+    def wake(self, *, goes_on: bool = False) -> None:
         """Count."""
+        del goes_on
         self.count += 1
 
     def close(self) -> None:

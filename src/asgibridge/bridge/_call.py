@@ -1,7 +1,7 @@
 """One blocking call that a task waits for."""
 
 import sys
-from asyncio import AbstractEventLoop, CancelledError
+from asyncio import AbstractEventLoop, CancelledError, get_running_loop
 from collections.abc import Callable, Generator
 from contextvars import Context, Token, copy_context
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -76,7 +76,9 @@ class BlockingCall(Generic[T]):
         may_abandon: bool,  # noqa: FBT001  # keywords would cost time here
     ) -> None:
         self.engine: Engine = engine
-        self._loop = loop
+        # Until the end, after which a loop that is there for one call only may be
+        # given to the next one, if nobody holds it.
+        self._loop: AbstractEventLoop | None = loop
         self._fn = fn
         self._args = args
         self._kwargs = kwargs
@@ -157,6 +159,11 @@ class BlockingCall(Generic[T]):
             self.exception = exception
             self._complete()
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether the thread that has run the function runs others now."""
+        return self.is_done and self.place.has_more
+
     def check_cancelled(self) -> None:
         """Raise if the awaiting task was cancelled: no more work for it."""
         if self.is_cancelled:
@@ -167,9 +174,9 @@ class BlockingCall(Generic[T]):
         return CancelledError(*self._cancel_args)
 
     @property
-    def loop(self) -> AbstractEventLoop:
-        """The loop of the awaiting task."""
-        return self._loop
+    def loop(self) -> AbstractEventLoop | None:
+        """The loop of the awaiting task, while it is."""
+        return self.mailbox.loop()
 
     @property
     def made_in(self) -> "Place | None":
@@ -192,6 +199,7 @@ class BlockingCall(Generic[T]):
 
     def _complete(self) -> None:
         self._args, self._kwargs = (), {}
+        self._loop = None
         self.is_done = True
         try:
             self.mailbox.post(self)
@@ -293,7 +301,7 @@ class BlockingCall(Generic[T]):
         if self.is_cancelled:
             hosted.refuse(self.cancellation())
         else:
-            self.inner_cancel = hosted.adopt(self._loop).cancel
+            self.inner_cancel = hosted.adopt(get_running_loop()).cancel
 
     def _take_exception(self) -> BaseException | None:
         """Return what the function raised and let go of it."""
@@ -306,9 +314,9 @@ class BlockingCall(Generic[T]):
 
     def _deliver_late(self) -> None:
         if self.hosted is not None and self.hosted.claim():
-            _ = self.hosted.adopt(self._loop)  # the engine keeps it
+            _ = self.hosted.adopt(get_running_loop())  # the engine keeps it
         elif self.is_done:
-            report_late(self, self._take_exception(), self._loop)
+            report_late(self, self._take_exception(), self.loop)
 
     # -- asyncio's future protocol, called by the task --
 
@@ -324,9 +332,10 @@ class BlockingCall(Generic[T]):
 
     def cancel(self, msg: object = None) -> bool:
         """Wake the task so that it can decide; False if it was woken before."""
-        if self._wakeup is None or self.is_cancelled or self.is_done:
+        loop = self._loop
+        if self._wakeup is None or self.is_cancelled or loop is None:
             return False  # the task then throws the CancelledError in
         self.is_cancelled = True
         self._cancel_args = () if msg is None else (msg,)
-        self._loop.call_soon(self.deliver)
+        loop.call_soon(self.deliver)
         return True

@@ -28,7 +28,7 @@ class ThreadState:
         # The mailbox of the loop that ran here last, which is mostly the next.
         self.mailbox: Mailbox | None = None
 
-    def drives(self, loop: AbstractEventLoop) -> bool:
+    def drives(self, loop: AbstractEventLoop | None) -> bool:
         """Whether a runner drives *loop* here, in turns with calls."""
         driver = self.inbox.driver
         return driver is not None and driver.loop is loop

@@ -1,10 +1,10 @@
 """What a waiting thread is asked to do."""
 
 from asyncio import AbstractEventLoop
-from queue import SimpleQueue
 from typing import Protocol, final
 
 from ..types import Outcome, Runnable
+from ._queue import WorkQueue
 
 __all__ = ("Inbox", "LoopDriver")
 
@@ -33,7 +33,7 @@ class Inbox:
     __slots__ = ("driver", "queue")
 
     def __init__(self) -> None:
-        self.queue: SimpleQueue[Runnable] = SimpleQueue()
+        self.queue: WorkQueue[Runnable] = WorkQueue()
         # Whoever runs a loop on this thread at the moment.
         self.driver: LoopDriver | None = None
 

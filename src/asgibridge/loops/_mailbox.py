@@ -6,14 +6,20 @@ from asyncio import AbstractEventLoop
 from collections import deque
 from typing import Protocol, final
 
+from ._eventfd import HAS_EVENTFD
 from ._recycling import RecyclableLoop
-from ._wakers import HAS_EVENTFD, DrivenWaker, EventFdWaker, ThreadsafeWaker, Waker
+from ._wakers import DrivenWaker, EventFdWaker, ThreadsafeWaker, Waker
 
 __all__ = ("Letter", "Mailbox", "MailboxRegistry")
 
 
 class Letter(Protocol):
     """Something that concerns a loop."""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the thread that posts it has more to do, of the same kind."""
+        ...
 
     def deliver(self) -> None:
         """Do what there is to do, on the loop's thread, inside a callback."""
@@ -70,7 +76,7 @@ class Mailbox:
         self._letters.append(letter)
         if not self._armed:
             self._armed = True
-            self._waker.wake()
+            self._waker.wake(goes_on=letter.goes_on)
 
     def drain(self) -> None:
         """Deliver what has arrived; on the loop's thread."""
@@ -85,7 +91,7 @@ class Mailbox:
             # KeyboardInterrupt or SystemExit went through here.
             if letters and not self._armed:
                 self._armed = True
-                self._waker.wake()
+                self._waker.wake(goes_on=True)
 
 
 def _can_read(loop: AbstractEventLoop) -> bool:
