@@ -1,6 +1,6 @@
 """Blocking calls that do not work in a copy of the caller's context."""
 
-from asyncio import AbstractEventLoop, get_running_loop
+from asyncio import get_running_loop
 from collections.abc import Callable
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, TypeVar, final
@@ -32,7 +32,6 @@ class CallInContext(BlockingCall[T]):
     def __init__(
         self,
         engine: "Engine",
-        loop: AbstractEventLoop,
         mailbox: Mailbox,
         fn: Callable[..., T],
         args: tuple[Any, ...],
@@ -40,7 +39,7 @@ class CallInContext(BlockingCall[T]):
         may_abandon: bool,  # noqa: FBT001  # as in the base class
         given: Context,
     ) -> None:
-        super().__init__(engine, loop, mailbox, fn, args, kwargs, may_abandon)
+        super().__init__(engine, mailbox, fn, args, kwargs, may_abandon)
         self._given = given
         self._context = given.copy()
         # Where the code is, in the logical call stack, is the caller's affair.
@@ -123,7 +122,7 @@ class SharingCall(BlockingCall[T]):
 
     @override
     def cancel(self, msg: object = None) -> bool:
-        loop = self.loop
+        loop = self.get_loop()
         if self.is_cancelled or self.is_done or loop is None:
             return False  # the task then throws the CancelledError in
         self.is_cancelled = True

@@ -1,6 +1,7 @@
 """What one thread knows about the crossings on its own stack."""
 
 import threading
+import weakref
 from asyncio import AbstractEventLoop
 from typing import TYPE_CHECKING, Any, final
 
@@ -35,7 +36,13 @@ class ThreadState:
 
 
 class ThreadLocals(threading.local):
-    """Gives each thread its `ThreadState`."""
+    """Gives each thread its `ThreadState`.
 
-    def __init__(self) -> None:
+    Args:
+        inboxes: Gets those of all threads, by the threads' identifiers, which
+            are used again: so it does not grow with the threads that have ended.
+    """
+
+    def __init__(self, inboxes: dict[int, weakref.ref[Inbox]]) -> None:
         self.state: ThreadState = ThreadState()
+        inboxes[self.state.ident] = weakref.ref(self.state.inbox)

@@ -30,7 +30,7 @@ class LoopDriver(Protocol):
 class Inbox:
     """The work of one thread, for all its waits, nested in one another."""
 
-    __slots__ = ("driver", "queue")
+    __slots__ = ("__weakref__", "driver", "queue")
 
     def __init__(self) -> None:
         self.queue: WorkQueue[Runnable] = WorkQueue()

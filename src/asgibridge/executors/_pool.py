@@ -13,7 +13,7 @@ from typing import Final, ParamSpec, Self, TypeVar, final
 import attrs
 
 from ..errors import DeadlockError, ExecutorClosedError
-from ..loops import has_more_ready, open_bell
+from ..loops import Bell, LockBell, has_more_ready, open_bell
 from ..types import Runnable
 from ._forks import forget_after_fork
 from ._work import FutureWork
@@ -285,7 +285,7 @@ class _PoolThread:
 
     def __init__(self, pool: WorkerPool, name: str) -> None:
         self._pool = pool
-        self._bell = open_bell()
+        self._bell: Bell = open_bell()
         # Whether its rest is over: a bell may also end a wait for no reason.
         self._is_woken = False
         self.is_guard: bool = False
@@ -313,17 +313,19 @@ class _PoolThread:
                 self._stand_guard()
             self._work()
             if self._pool.is_closed:
-                return
+                break
+        self._bell = LockBell()  # which holds nothing of the system's
 
     def _rest(self) -> bool:
         """Wait to be woken; False if that took so long that the thread ends."""
-        while not self._is_woken:
-            if not self._bell.wait(self._pool.idle_timeout) and self._pool.may_end(
-                self
-            ):
+        # First the wait, so that the ring is used up: no guard wakes of it.
+        while True:
+            has_rung = self._bell.wait(self._pool.idle_timeout)
+            if self._is_woken:
+                self._is_woken = False
+                return True
+            if not has_rung and self._pool.may_end(self):
                 return False
-        self._is_woken = False
-        return True
 
     def _stand_guard(self) -> None:
         finished: int | None = -1

@@ -35,8 +35,8 @@ class WorkQueue(Generic[T]):
         if self._is_asleep:
             self._is_asleep = False
             bell = self._bell
-            assert bell is not None  # noqa: S101  # opened before it fell asleep
-            bell.ring(goes_on=has_more_ready())
+            if bell is not None:
+                bell.ring(goes_on=has_more_ready())
 
     def empty(self) -> bool:
         """Whether there is nothing at the moment."""
@@ -63,10 +63,21 @@ class WorkQueue(Generic[T]):
                     return items.popleft()
                 except IndexError:  # somebody else has emptied it just now
                     continue
+            self._is_asleep = True
             bell = self._bell
             if bell is None:
                 bell = self._bell = open_bell()
-            self._is_asleep = True
             if not items and not bell.wait(timeout) and not items:
                 self._is_asleep = False
                 raise Empty
+
+    def let_go(self) -> None:
+        """Give back what the system holds; from any thread, at any time.
+
+        The next wait takes it again.
+        """
+        bell, self._bell = self._bell, None
+        if bell is not None:
+            # Whoever waits on it, or is about to, looks again; so does one whose
+            # item came when there was no bell.
+            bell.ring()

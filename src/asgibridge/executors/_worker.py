@@ -95,6 +95,10 @@ class WorkerThread:
         self._thread.join()
 
     def _main(self) -> None:
+        self._work()
+        self.inbox.let_go()
+
+    def _work(self) -> None:
         get, timeout = self.inbox.get, self._idle_timeout
         while True:
             try:

@@ -1,6 +1,6 @@
 """What is known about event loops, and nothing about who uses them."""
 
-from ._bells import Bell as Bell, open_bell as open_bell
+from ._bells import Bell as Bell, LockBell as LockBell, open_bell as open_bell
 from ._internals import (
     asyncgen_hooks as asyncgen_hooks,
     context_unchanged as context_unchanged,
@@ -25,6 +25,7 @@ from ._recycling import (
 __all__ = (
     "Bell",
     "Letter",
+    "LockBell",
     "LoopCache",
     "Mailbox",
     "MailboxRegistry",

@@ -78,6 +78,27 @@ class Mailbox:
             self._armed = True
             self._waker.wake(goes_on=letter.goes_on)
 
+    def attend(self) -> bool:
+        """Say that the loop's thread, this one, is about to look for itself.
+
+        So nobody has to wake the loop meanwhile.  Where this returns True,
+        `look` must follow, before the loop's thread does anything else.
+        """
+        if self._armed:
+            return False  # letters are on their way anyhow
+        self._armed = True
+        return True
+
+    def look(self, loop: AbstractEventLoop) -> None:
+        """Have delivered what came since `attend`; on the thread of *loop*."""
+        if not self._letters:
+            # As in post(), the other way round.
+            self._armed = False
+            if not self._letters or self._armed:
+                return
+            self._armed = True
+        loop.call_soon(self.drain)
+
     def drain(self) -> None:
         """Deliver what has arrived; on the loop's thread."""
         self._armed = False
