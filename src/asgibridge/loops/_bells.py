@@ -59,7 +59,7 @@ class EventFdBell:
 
     def wait(self, timeout: float | None) -> bool:
         """Wait for a ring; False if *timeout* seconds were over before it."""
-        return bool(self._poll(timeout))
+        return bool(self._poll(timeout, 1))
 
     def __del__(self) -> None:
         if self._fd >= 0:
