@@ -50,11 +50,12 @@ class CurrentThreadExecutor:
             take their work from.  None makes a new one.
     """
 
-    __slots__ = ("__weakref__", "inbox", "is_closed", "thread")
+    __slots__ = ("__weakref__", "_has_own_inbox", "inbox", "is_closed", "thread")
 
     def __init__(self, inbox: Inbox | None = None) -> None:
         self.thread: Final = get_ident()
         self.is_closed: bool = False
+        self._has_own_inbox = inbox is None
         self.inbox: Inbox = Inbox() if inbox is None else inbox
 
     def __repr__(self) -> str:
@@ -149,7 +150,9 @@ class CurrentThreadExecutor:
             try:
                 queue.get_nowait().run()
             except Empty:  # somebody else shares the inbox, and was faster
-                return
+                break
+        if self._has_own_inbox:
+            queue.let_go()
 
     def __enter__(self) -> Self:
         return self

@@ -20,11 +20,12 @@ def run(
     runner: LoopRunner,
     coro: Coroutine[Any, Any, T],
     context: Context | None = None,
-    caller: CallerExecutor | None = None,
+    caller: CurrentThreadExecutor | None = None,
 ) -> T:
-    """Run *coro* as a bridge would."""
+    """Run *coro* as a bridge would; *caller* is closed then."""
     context = Context() if context is None else context  # an empty one is falsy
-    return runner.run(coro, context=context, caller=caller or CurrentThreadExecutor())
+    with caller or CurrentThreadExecutor() as serving:
+        return runner.run(coro, context=context, caller=serving)
 
 
 async def through(caller: CallerExecutor, function: Callable[[], T]) -> T:
