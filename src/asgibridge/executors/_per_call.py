@@ -205,6 +205,7 @@ def _begin(loop: AbstractEventLoop, call: LoopCall[Any]) -> None:
             sys.set_asyncgen_hooks(*hooks)
     if not task.done():
         task.add_done_callback(_stop)
+    del task
 
 
 def _stop(task: asyncio.Task[Any]) -> None:
