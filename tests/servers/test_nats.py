@@ -17,6 +17,8 @@ from asgibridge.servers.nats import (
     NatsSink,
     NatsSource,
 )
+from asgibridge.servers.nats._intake import Intake
+from asgibridge.servers.nats._store import NatsLeaseStore
 from asgibridge.types import MessageScope, Settlement
 from tests.servers.brokers import (
     NatsBroker,
@@ -28,6 +30,7 @@ from tests.servers.brokers import (
     say,
     serving,
 )
+from tests.staging import PATIENCE
 
 LAYOUT = NatsLayout("test", 4)
 
@@ -272,7 +275,9 @@ def test_the_answer_to_a_renewal_is_lost(nats_server: NatsServer) -> None:
     asyncio.run(main())
 
 
-def test_two_are_quick(nats_server: NatsServer) -> None:
+def test_two_are_quick(
+    nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A key can be made by one only; the other goes on without."""
 
     async def main() -> None:
@@ -282,7 +287,14 @@ def test_two_are_quick(nats_server: NatsServer) -> None:
             bucket = await client.js.key_value(LAYOUT.leases)
             await bucket.create("owner.4", b"another")
             assert await source._store._acquire(4) is None
-            assert set(source.leases.held) == {0, 1, 2, 3}
+
+            async def nobody(_: object, _partition: int) -> None:
+                return None
+
+            # As it was when it looked, a moment ago.
+            monkeypatch.setattr(NatsLeaseStore, "_owner_of", nobody)
+            assert [one async for one in source._store.acquire(1)] == []
+            monkeypatch.undo()
             await source.close()
 
     asyncio.run(main())
@@ -357,5 +369,82 @@ def test_fetching_from_nobody(
             with pytest.raises(ConnectionError, match="does not answer"):
                 await source.pull(5)
             await source.close()
+
+    asyncio.run(main())
+
+
+def test_processes_that_come_at_once(nats_server: NatsServer) -> None:
+    """Each of them counts all others, though all tell that they are alive."""
+
+    async def main() -> None:
+        sources = [source_at(nats_server) for _ in range(4)]
+        async with client_of(nats_server):
+            for source in sources:
+                await source.connection.open()
+                await source._store.open(source.leases.look)
+                await source._store.enter()
+            for _ in range(10):
+                counts = await asyncio.gather(*(one._store.enter() for one in sources))
+                assert counts == [4] * 4
+            await sources[0]._store.leave()
+            assert await sources[1]._store.enter() == 3
+            for source in sources:
+                await source.connection.close()
+
+    asyncio.run(main())
+
+
+def test_signs_of_life_that_fail(
+    nats_server: NatsServer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The next ones are sent all the same."""
+    failures = [errors.OutboundBufferLimitError()]
+
+    class Message:
+        async def in_progress(self) -> None:
+            if failures:
+                raise failures.pop()
+            arrived.set()
+
+    arrived = asyncio.Event()
+
+    async def main() -> None:
+        source = source_at(nats_server, ack_wait=0.03)
+        async with client_of(nats_server):
+            await source.open()
+            monkeypatch.setattr(Intake, "unsettled", lambda _: [Message()])
+            async with asyncio.timeout(PATIENCE):
+                await arrived.wait()
+            await source.close()
+
+    asyncio.run(main())
+    assert "NATS was told of no progress: OutboundBufferLimitError" in caplog.text
+
+
+def test_nothing_is_sent_later(nats_server: NatsServer) -> None:
+    """What cannot be sent now is not kept: the right to send it may be over."""
+
+    async def main() -> None:
+        connection = NatsConnection(nats_server.url)
+        await connection.open()
+        async with client_of(nats_server):
+            pass
+        await asyncio.to_thread(nats_server.stop)
+        async with asyncio.timeout(PATIENCE):
+            # ASYNC110: nats-py tells in a callback that is taken.
+            while connection.client.is_connected:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        with pytest.raises(ConnectionError, match=r"NATS at nats://.* is not reach"):
+            await connection.publish(LAYOUT.out, b"{}", {})
+        await asyncio.to_thread(nats_server.start)
+        async with client_of(nats_server) as client:
+            async with asyncio.timeout(PATIENCE):
+                while not connection.client.is_connected:  # noqa: ASYNC110 - as above
+                    await asyncio.sleep(0.01)
+            await connection.publish(LAYOUT.out, b'{"event": 1}', {})
+            assert await client.sent() == [1]
+        await connection.close()
 
     asyncio.run(main())

@@ -6,10 +6,10 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import pytest
-from redis.exceptions import BusyLoadingError
+from redis.exceptions import BusyLoadingError, DataError
 
 from asgibridge.errors import LeaseLostError, SourceError
-from asgibridge.servers import Backoff, StatelessServer
+from asgibridge.servers import Backoff, Limits, StatelessServer
 from asgibridge.servers.redis import (
     RedisConnection,
     RedisLayout,
@@ -244,9 +244,9 @@ def test_a_user_who_may_not(redis_server: Server) -> None:
 
 
 def test_no_address() -> None:
-    """A URL that redis-py does not understand."""
+    """A URL that redis-py does not understand; the password is nobody's concern."""
     with pytest.raises(SourceError, match="'http://x' as the address"):
-        RedisConnection("http://x")
+        RedisConnection("http://me:secret@x")
 
 
 def test_what_processes_must_agree_on(redis_server: Server) -> None:
@@ -387,6 +387,40 @@ def test_a_cancellation_that_gets_lost_in_a_call(
         assert not task.cancelled()
         assert task.exception() is None
         calling.cancel()
+        await connection.close()
+
+    asyncio.run(main())
+
+
+def test_half_a_character(redis_server: Server) -> None:
+    """JSON may have it and UTF-8 may not; whoever sends it harms nobody else."""
+    half = "\ud800"
+
+    async def main() -> None:
+        async with client_of(redis_server) as client:
+            await client.publish(say("a", half), say("a", f"@{half} psst"))
+            await client.publish(say("a", "good"))
+            source, limits = client.source(), Limits(max_deliveries=1)
+            async with serving(echo, client, source, limits):
+                said = await client.texts(2)
+                (dead,) = await client.wait_dead(1)
+                await client.wait_settled()
+            assert said == [f"a said {half}", "a said good"]
+            assert "UnicodeEncodeError" in dead.reason
+
+    asyncio.run(main())
+
+
+def test_calls_that_redis_py_cannot_make(redis_server: Server) -> None:
+    """Those who wait are told, and the next ones are made."""
+
+    async def main() -> None:
+        connection = RedisConnection(redis_server.url)
+        await connection.open()
+        bad: list[Any] = [None]
+        with pytest.raises(DataError):
+            await connection.call("return 1", [], bad, outlasts=True)
+        assert await connection.call("return 5", [], []) == 5
         await connection.close()
 
     asyncio.run(main())
