@@ -12,7 +12,8 @@ from hypothesis import given, settings, strategies as st
 
 from asgibridge.errors import LeaseLostError
 from asgibridge.servers._arrivals import Arrivals
-from asgibridge.servers._leases import Lease, Leases, Token
+from asgibridge.servers._lease import Lease, Token
+from asgibridge.servers._leases import Leases
 from tests.servers.brokers import say
 
 Simulate = Callable[[Coroutine[Any, Any, None]], float]

@@ -10,7 +10,7 @@ from nats import errors
 
 from asgibridge.errors import SourceError
 from asgibridge.servers import Limits, StatelessServer
-from asgibridge.servers._leases import token_of
+from asgibridge.servers._lease import token_of
 from asgibridge.servers.nats import (
     NatsConnection,
     NatsLayout,
@@ -443,8 +443,8 @@ def test_nothing_is_sent_later(nats_server: NatsServer) -> None:
             async with asyncio.timeout(PATIENCE):
                 while not connection.client.is_connected:  # noqa: ASYNC110 - as above
                     await asyncio.sleep(0.01)
-            await connection.publish(LAYOUT.out, b'{"event": 1}', {})
-            assert await client.sent() == [1]
+            await connection.publish(LAYOUT.out, b'{"event": {"n": 1}}', {})
+            assert await client.sent() == [{"n": 1}]
         await connection.close()
 
     asyncio.run(main())

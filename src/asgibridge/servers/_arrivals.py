@@ -7,7 +7,7 @@ from typing import Generic, TypeVar, final
 import attrs
 
 from ..types import Envelope
-from ._leases import Lease, Token
+from ._lease import Lease, Token
 
 __all__ = ("Arrivals",)
 

@@ -12,7 +12,8 @@ from nats.js import errors as js_errors
 from ...errors import WireFormatError
 from .._arrivals import Arrivals
 from .._cancellation import end_task
-from .._leases import Leases, Token
+from .._lease import Token
+from .._leases import Leases
 from .._reporter import logger
 from ._connection import NatsConnection
 from ._layout import NatsLayout

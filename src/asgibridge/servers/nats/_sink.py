@@ -9,7 +9,7 @@ import attrs
 from ...types import Envelope, MessageEvent
 from .._codec import dump_json, recipient
 from .._envelope import Message
-from .._leases import token_of
+from .._lease import token_of
 from .._publish import published
 from .._reporter import logger
 from ._connection import NatsConnection, is_passing

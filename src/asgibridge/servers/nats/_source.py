@@ -10,7 +10,8 @@ from nats import errors
 from ...types import Envelope, Settlement
 from .._arrivals import Arrivals
 from .._cancellation import end_task
-from .._leases import Leases, new_owner, token_of
+from .._lease import new_owner, token_of
+from .._leases import Leases
 from .._reporter import logger
 from ._connection import NatsConnection
 from ._intake import Intake

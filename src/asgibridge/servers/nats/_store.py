@@ -9,7 +9,7 @@ import attrs
 from nats.js import errors as js_errors
 
 from ...errors import SourceError
-from .._leases import Lease
+from .._lease import Lease
 from ._connection import NatsConnection
 from ._consumers import create_consumer, delete_consumer
 from ._layout import NatsLayout

@@ -5,7 +5,7 @@ import attrs
 from ...errors import WireFormatError
 from .._codec import dump_json, load_json
 from .._envelope import Message
-from .._leases import Token
+from .._lease import Token
 from .._publish import message_from
 
 __all__ = ("decode", "encode")

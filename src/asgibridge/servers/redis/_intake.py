@@ -9,7 +9,8 @@ import attrs
 from ...errors import WireFormatError
 from .._arrivals import Arrivals
 from .._cancellation import end_task
-from .._leases import Leases, Token
+from .._lease import Token
+from .._leases import Leases
 from .._reporter import logger
 from ._connection import RedisConnection
 from ._layout import GROUP, OWNER, RedisLayout

@@ -7,7 +7,7 @@ import attrs
 from ...types import Envelope, MessageEvent
 from .._codec import dump_json, recipient
 from .._envelope import Message
-from .._leases import lost, token_of
+from .._lease import lost, token_of
 from .._publish import published
 from ._connection import RedisConnection
 from ._layout import RedisLayout

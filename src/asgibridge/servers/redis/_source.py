@@ -8,7 +8,8 @@ import attrs
 from ...errors import SourceError
 from ...types import Envelope, Settlement
 from .._arrivals import Arrivals
-from .._leases import Leases, Token, lost, new_owner, token_of
+from .._lease import Token, lost, new_owner, token_of
+from .._leases import Leases
 from ._connection import RedisConnection
 from ._intake import Intake
 from ._layout import GROUP, OWNER, RedisLayout

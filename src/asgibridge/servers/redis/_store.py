@@ -5,7 +5,7 @@ from typing import Any, final
 
 import attrs
 
-from .._leases import Lease
+from .._lease import Lease
 from ._connection import RedisConnection
 from ._layout import GROUP, RedisLayout
 from ._scripts import ACQUIRE, BEAT, LEAVE, RELEASE, RENEW
