@@ -92,6 +92,14 @@ class Broker(ABC):
         """Return the events that applications sent."""
 
     @abstractmethod
+    async def count_sent(self) -> int:
+        """Return how many events applications sent."""
+
+    @abstractmethod
+    async def in_hand(self) -> int:
+        """Return how many messages were taken and are not settled."""
+
+    @abstractmethod
     async def dead(self) -> list[Dead]:
         """Return the dead letters."""
 
@@ -200,6 +208,17 @@ class RedisBroker(Broker):
             json.loads(entry["event"]) for entry in await self.entries(self.layout.out)
         ]
 
+    async def count_sent(self) -> int:
+        return int(await self.ask("XLEN", self.layout.out))
+
+    async def in_hand(self) -> int:
+        total = 0
+        for number in range(self.layout.partitions):
+            stream = self.layout.stream(number)
+            pending: Any = await self.ask("XPENDING", stream, "workers")
+            total += pending["pending"]
+        return total
+
     async def dead(self) -> list[Dead]:
         return [
             Dead(entry.get("event", ""), entry["reason"])
@@ -275,12 +294,24 @@ class NatsBroker(Broker):
         state = (await self.js.stream_info(stream)).state
         if not state.messages:
             return []
-        numbers = range(state.first_seq, state.last_seq + 1)
-        return [await self.js.get_msg(stream, number) for number in numbers]
+        found: list[Any] = []
+        for first in range(state.first_seq, state.last_seq + 1, 500):
+            numbers = range(first, min(first + 500, state.last_seq + 1))
+            found += await asyncio.gather(
+                *(self.js.get_msg(stream, number) for number in numbers)
+            )
+        return found
 
     async def sent(self) -> list[dict[str, Any]]:
         found = await self.stored(self.layout.out_stream)
         return [json.loads(message.data)["event"] for message in found]
+
+    async def count_sent(self) -> int:
+        return int((await self.js.stream_info(self.layout.out_stream)).state.messages)
+
+    async def in_hand(self) -> int:
+        infos = await self.js.consumers_info(self.layout.stream)
+        return sum(int(info.num_ack_pending or 0) for info in infos)
 
     async def dead(self) -> list[Dead]:
         return [
@@ -293,7 +324,11 @@ class NatsBroker(Broker):
         return int(info.state.messages)
 
     async def owners(self) -> list[str]:
-        bucket, found = await self.js.key_value(self.layout.leases), []
+        found: list[str] = []
+        try:
+            bucket = await self.js.key_value(self.layout.leases)
+        except js_errors.BucketNotFoundError:
+            return found  # nobody was here yet
         for number in range(self.layout.partitions):
             with contextlib.suppress(js_errors.KeyNotFoundError):
                 entry = await bucket.get(f"owner.{number}")
