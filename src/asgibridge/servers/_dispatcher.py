@@ -78,16 +78,14 @@ class Dispatcher:
             self._conversations[envelope.scope_id] = conversation
         return conversation
 
-    def want(self, envelope: Envelope) -> Conversation:
-        """Return the conversation of *envelope*, and see that it has an instance.
+    def want(self, envelope: Envelope) -> None:
+        """See that a conversation that has no instance gets one.
 
         The envelope's event is not delivered.
         """
         conversation = self.get(envelope)
-        if conversation.instance is None:
-            conversation.is_wanted = True
-            self._advance(conversation)
-        return conversation
+        conversation.is_wanted = True
+        self._advance(conversation)
 
     def offer(self, delivery: Delivery) -> bool:
         """Put a message into its conversation's inbox; return False if that is full."""
