@@ -3,7 +3,14 @@
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Container,
+    Coroutine,
+    Iterator,
+    Sequence,
+)
 from typing import Any, final
 
 import attrs
@@ -53,6 +60,7 @@ class BookStore:
     owner: str
     partitions: int
     failures: list[Exception] = attrs.field(factory=list[Exception])
+    refusals: list[Exception] = attrs.field(factory=list[Exception])
 
     async def enter(self) -> int:
         await asyncio.sleep(0)
@@ -74,7 +82,9 @@ class BookStore:
                 over.append(lease)
         return over
 
-    async def acquire(self, wanted: int, /) -> AsyncIterator[Lease]:
+    async def acquire(
+        self, wanted: int, _held: Container[int], /
+    ) -> AsyncIterator[Lease]:
         for partition in range(self.partitions):
             await asyncio.sleep(0)
             if wanted and partition not in self.book.owners:
@@ -90,6 +100,8 @@ class BookStore:
 
     async def release(self, lease: Lease, /) -> None:
         await asyncio.sleep(0)
+        if self.refusals:
+            raise self.refusals.pop()
         if self.book.owners.get(lease.partition, ("", 0))[1] == lease.term:
             del self.book.owners[lease.partition]
         self.book.ring()
@@ -274,6 +286,30 @@ class Losing:
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the store has
         return getattr(self.store, name)
+
+
+def test_handing_over_fails(
+    simulate: Simulate, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once does not matter; one that cannot go keeps no other."""
+
+    async def main() -> None:
+        book = new_book()
+        process = Process(book, "a")
+        await process.leases.open()
+        process.store.refusals.append(OSError("slow"))
+        await process.leases.close()
+        assert not book.owners
+        assert not caplog.records
+        other = Process(book, "b")
+        await other.leases.open()
+        other.store.refusals += [OSError("slow"), OSError("slow")]
+        await other.leases.close()
+        assert set(book.owners) == {0}
+        assert not book.alive
+
+    simulate(main())
+    assert "Partition 0 is not handed over: OSError('slow')" in caplog.text
 
 
 def test_a_partition_in_use_waits(simulate: Simulate) -> None:

@@ -293,7 +293,7 @@ def test_two_are_quick(
 
             # As it was when it looked, a moment ago.
             monkeypatch.setattr(NatsLeaseStore, "_owner_of", nobody)
-            assert [one async for one in source._store.acquire(1)] == []
+            assert [one async for one in source._store.acquire(1, ())] == []
             monkeypatch.undo()
             await source.close()
 
@@ -369,6 +369,27 @@ def test_fetching_from_nobody(
             with pytest.raises(ConnectionError, match="does not answer"):
                 await source.pull(5)
             await source.close()
+
+    asyncio.run(main())
+
+
+def test_a_key_that_was_made_before(nats_server: NatsServer) -> None:
+    """A process owns what its name is on, though it never heard that it does."""
+
+    async def main() -> None:
+        source = source_at(nats_server)
+        async with client_of(nats_server) as client:
+            await source.connection.open()
+            await source._store.open(source.leases.look)
+            bucket = await client.js.key_value(LAYOUT.leases)
+            made = await bucket.create("owner.2", source.owner.encode())
+            await source.leases.open()
+            assert set(source.leases.held) == {0, 1, 2, 3}
+            term = source.leases.held[2].term
+            assert isinstance(term, int)
+            assert term > made
+            await source.leases.close()
+            await source.connection.close()
 
     asyncio.run(main())
 

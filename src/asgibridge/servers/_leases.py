@@ -4,7 +4,7 @@ What is the same for every broker.  What a broker does is a `LeaseStore`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Container, Sequence
 from typing import Final, Generic, Protocol, TypeVar, final
 
 import attrs
@@ -39,12 +39,16 @@ class LeaseStore(Protocol[L]):
         """Own partitions for longer; return the leases that are over."""
         ...
 
-    def acquire(self, wanted: int, /) -> AsyncIterator[L]:
-        """Own up to so many partitions that nobody owns; yield a lease for each."""
+    def acquire(self, wanted: int, held: Container[int], /) -> AsyncIterator[L]:
+        """Own up to so many partitions that nobody owns; yield a lease for each.
+
+        One that is this process's in the broker and not among those *held* was
+        acquired, and the answer was lost.
+        """
         ...
 
     async def release(self, lease: L, /) -> None:
-        """Own a partition no longer, and ring."""
+        """Own a partition no longer, and ring; a second time does no harm."""
         ...
 
     async def ring(self) -> None:
@@ -102,7 +106,11 @@ class Leases(Generic[L]):
         if self._task is not None:
             await end_task(self._task)
             for lease in list(self.held.values()):
-                await self.release(lease)
+                try:
+                    await self.release(lease)
+                except Exception as exc:  # noqa: BLE001 - the others' turn
+                    number = lease.partition
+                    logger.error("Partition %d is not handed over: %r", number, exc)
             await self._store.leave()
 
     def look(self) -> None:
@@ -148,7 +156,12 @@ class Leases(Generic[L]):
         if self._check(lease):
             # First of all: while it is on its way, nothing may be done with it.
             self._drop(lease)
-            await self._store.release(lease)
+            try:
+                await self._store.release(lease)
+            except Exception:  # noqa: BLE001 - raised the second time
+                # After a pause of the process, clients time out though the answer
+                # is there.
+                await self._store.release(lease)
             logger.info("Handed over partition %d", lease.partition)
 
     async def beat(self) -> None:
@@ -198,7 +211,7 @@ class Leases(Generic[L]):
 
     async def _acquire(self, wanted: int) -> None:
         valid_until = asyncio.get_running_loop().time() + self._seconds
-        async for lease in self._store.acquire(wanted):
+        async for lease in self._store.acquire(wanted, self.held):
             lease.valid_until = valid_until
             self.held[lease.partition] = lease
             self._changed.set()

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Sequence
 from typing import Any, final
 
 import attrs
@@ -98,10 +98,12 @@ class NatsLeaseStore:
         """Own partitions for longer; return the leases that are over."""
         return [lease for lease in leases if not await self._renew(lease)]
 
-    async def acquire(self, wanted: int, /) -> AsyncIterator[NatsLease]:
+    async def acquire(
+        self, wanted: int, held: Container[int], /
+    ) -> AsyncIterator[NatsLease]:
         """Own partitions that nobody owns."""
         for partition in range(self._layout.partitions):
-            if wanted and await self._owner_of(partition) is None:
+            if wanted and partition not in held:
                 lease = await self._acquire(partition)
                 if lease is not None:
                     wanted -= 1
@@ -164,12 +166,9 @@ class NatsLeaseStore:
             return None
 
     async def _acquire(self, partition: int) -> NatsLease | None:
-        try:
-            term = await self._bucket.create(
-                _owner_key(partition), self._owner.encode()
-            )
-        except js_errors.KeyWrongLastSequenceError:
-            return None  # another process was quicker
+        term = await self._make_key(partition)
+        if term is None:
+            return None
         js, layout = self._connection.js, self._layout
         consumer, floors = await create_consumer(
             js, layout, partition, term, self._ack_wait
@@ -178,6 +177,20 @@ class NatsLeaseStore:
             consumer=consumer, stream=layout.stream
         )
         return NatsLease(partition, term, term, consumer, floors, subscription)
+
+    async def _make_key(self, partition: int) -> int | None:
+        """Make the key of a partition this process's; return its revision."""
+        key, owner = _owner_key(partition), self._owner.encode()
+        entry = await self._owner_of(partition)
+        try:
+            if entry is None:
+                return int(await self._bucket.create(key, owner))
+            if entry.value == owner:
+                # Made before, but something went wrong after that.
+                return int(await self._bucket.update(key, owner, last=entry.revision))
+        except js_errors.KeyWrongLastSequenceError:
+            pass  # another process was quicker
+        return None
 
 
 def _owner_key(partition: int) -> str:

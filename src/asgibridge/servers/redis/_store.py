@@ -1,6 +1,6 @@
 """Leases as keys that expire, and what belongs to one in Redis."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Container, Sequence
 from typing import Any, final
 
 import attrs
@@ -60,7 +60,9 @@ class RedisLeaseStore:
         pairs = zip(leases, kept, strict=True)
         return [lease for lease, is_kept in pairs if not is_kept]
 
-    async def acquire(self, wanted: int, /) -> AsyncIterator[RedisLease]:
+    async def acquire(
+        self, wanted: int, _held: Container[int], /
+    ) -> AsyncIterator[RedisLease]:
         """Own partitions that nobody owns."""
         layout = self._layout
         keys: list[str] = []
