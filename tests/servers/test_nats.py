@@ -125,18 +125,25 @@ def test_signs_for_what_nobody_asked_for(nats_server: NatsServer) -> None:
     """What was fetched while the server is busy is in progress, too."""
 
     async def main() -> None:
-        source = source_at(nats_server, ack_wait=0.3)
+        source = source_at(nats_server)
         async with client_of(nats_server) as client:
             await source.open()
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.05):
                     await source.pull(5)  # leaves its fetches on their way
             await client.publish(say("a", "x"))
-            await asyncio.sleep(1)
+            async with asyncio.timeout(PATIENCE):
+                # ASYNC110: nobody waits for a fetch meanwhile.
+                while not source._intake.unsettled():  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            (message,) = source._intake.unsettled()
+            assert b'"x"' in message.data
             (envelope,) = await source.pull(5)
             assert envelope.delivery_count == 1
+            assert source._intake.unsettled() == [message]
             await source.settle(envelope, Settlement.DONE)
             await source.settle(envelope, Settlement.DONE)  # does no harm
+            assert not source._intake.unsettled()
             await source.close()
 
     asyncio.run(main())
