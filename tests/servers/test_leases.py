@@ -61,6 +61,8 @@ class BookStore:
     partitions: int
     failures: list[Exception] = attrs.field(factory=list[Exception])
     refusals: list[Exception] = attrs.field(factory=list[Exception])
+    # Whether the book's answers to acquire() arrive.
+    answers: asyncio.Event = attrs.field(factory=asyncio.Event)
 
     async def enter(self) -> int:
         await asyncio.sleep(0)
@@ -91,6 +93,7 @@ class BookStore:
                 wanted -= 1
                 lease = Lease(partition, next(self.book.terms))
                 self.own(lease)
+                await self.answers.wait()
                 yield lease
 
     def own(self, lease: Lease) -> None:
@@ -129,6 +132,7 @@ class Process:
 
     def __attrs_post_init__(self) -> None:
         self.store = BookStore(self.book, self.owner, self.partitions)
+        self.store.answers.set()
         self.leases = Leases(
             self.store,
             "test",
@@ -286,6 +290,66 @@ class Losing:
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the store has
         return getattr(self.store, name)
+
+
+@pytest.mark.parametrize("steps", range(12))
+def test_opening_is_cancelled(simulate: Simulate, steps: int) -> None:
+    """At whichever step: what it has acquired by then is handed over."""
+
+    async def main() -> None:
+        book = new_book()
+        process = Process(book, "a")
+        opening = asyncio.create_task(process.leases.open())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        opening.cancel()
+        await asyncio.wait([opening])
+        await process.leases.close()
+        assert not book.owners
+        assert not book.alive
+
+    simulate(main())
+
+
+def test_closing_while_it_acquires(simulate: Simulate) -> None:
+    """It waits until it is known what there is to hand over."""
+
+    async def main() -> None:
+        book = new_book()
+        process, other = Process(book, "a"), Process(book, "b")
+        await other.leases.open()
+        await process.leases.open()
+        await asyncio.sleep(1)
+        process.store.answers.clear()
+        await other.leases.close()  # rings
+        await asyncio.sleep(1)
+        assert len(book.owners) == 3
+        assert len(process.leases.held) == 2
+        asyncio.get_running_loop().call_later(1, process.store.answers.set)
+        await process.leases.close()
+        assert not book.owners
+
+    simulate(main())
+
+
+def test_opening_fails(simulate: Simulate) -> None:
+    """The error is whoever's opens, and there is nothing to close."""
+
+    async def main() -> None:
+        book = new_book()
+        process = Process(book, "a")
+        await process.leases.close()
+        process.store.failures.append(OSError("no network"))
+        with pytest.raises(OSError, match="no network"):
+            await process.leases.open()
+        await process.leases.close()
+        assert not book.owners
+        await process.leases.open()  # again
+        assert len(process.leases.held) == 4
+        await process.leases.close()
+        assert not book.alive
+
+    simulate(main())
 
 
 def test_handing_over_fails(

@@ -92,25 +92,33 @@ class Leases(Generic[L]):
     # each other's renewals as somebody else's.
     _beating: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
     _wanted: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
-    _task: asyncio.Task[None] | None = attrs.field(default=None, init=False)
+    _first: asyncio.Task[None] | None = attrs.field(default=None, init=False)
+    _task: asyncio.Task[None] | None = attrs.field(default=None, init=False)  # the rest
 
     async def open(self) -> None:
         """Take a share, and begin to beat."""
-        await self.beat()
+        self._first = asyncio.create_task(self.beat())
+        # Shielded: what it acquires must be known, if only to be handed over.
+        await asyncio.shield(self._first)
         # Not before: whoever hears it must find this process alive.
         await self._store.ring()
         self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
-        """Hand everything over, at once."""
+        """Hand everything over, at once; also after an `open` that was cancelled."""
+        if self._first is None:
+            return
+        await asyncio.wait([self._first])
         if self._task is not None:
-            await end_task(self._task)
-            for lease in list(self.held.values()):
-                try:
-                    await self.release(lease)
-                except Exception as exc:  # noqa: BLE001 - the others' turn
-                    number = lease.partition
-                    logger.error("Partition %d is not handed over: %r", number, exc)
+            async with self._beating:  # never while it acquires
+                await end_task(self._task)
+        for lease in list(self.held.values()):
+            try:
+                await self.release(lease)
+            except Exception as exc:  # noqa: BLE001 - the others' turn
+                number = lease.partition
+                logger.error("Partition %d is not handed over: %r", number, exc)
+        if not self._first.exception():
             await self._store.leave()
 
     def look(self) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, final
 
 import attrs
-from nats import errors
 from nats.js import errors as js_errors
 
 from ...errors import WireFormatError
@@ -61,7 +60,7 @@ class Intake:
             if lease.fetching is None:
                 lease.fetching = asyncio.create_task(_fetch_some(lease, count))
                 self._fetches.add(lease.fetching)
-                lease.fetching.add_done_callback(self._fetches.discard)
+                lease.fetching.add_done_callback(self._fetched)
         waking = asyncio.create_task(self._arrivals.changed.wait())
         fetching = [one.fetching for one in leases if one.fetching is not None]
         try:
@@ -85,6 +84,12 @@ class Intake:
     async def close(self) -> None:
         """Fetch nothing more."""
         await asyncio.gather(*(end_task(task) for task in self._fetches))
+
+    def _fetched(self, task: asyncio.Task[list[Any]]) -> None:
+        self._fetches.discard(task)
+        if not task.cancelled():
+            # Noted, for a lease may be gone before anybody collects.
+            task.exception()
 
     async def _collect(self, lease: NatsLease) -> None:
         task = lease.fetching
@@ -137,7 +142,8 @@ async def _fetch_some(lease: NatsLease, count: int) -> list[Any]:
     loop = asyncio.get_running_loop()
     asked_at = loop.time()
     found: list[Any] = []
-    with contextlib.suppress(errors.TimeoutError):
+    # Not only nats-py's: after a pause of the process it raises asyncio's.
+    with contextlib.suppress(TimeoutError):
         found = await lease.subscription.fetch(count, timeout=_FETCH_SECONDS)
     # nats-py takes "there is nobody" for "there is nothing", and says so at once.
     if not found and loop.time() - asked_at < _FETCH_SECONDS / 2:
