@@ -113,6 +113,8 @@ class BookStore:
         self.book.ring()
 
     async def leave(self) -> None:
+        if self.failures:
+            raise self.failures.pop()
         self.book.alive.pop(self.owner, None)
         self.book.ring()
 
@@ -339,11 +341,12 @@ def test_opening_fails(simulate: Simulate) -> None:
         book = new_book()
         process = Process(book, "a")
         await process.leases.close()
-        process.store.failures.append(OSError("no network"))
+        process.store.failures += [OSError("no network"), OSError("no network")]
         with pytest.raises(OSError, match="no network"):
             await process.leases.open()
         await process.leases.close()
         assert not book.owners
+        process.store.failures.clear()
         await process.leases.open()  # again
         assert len(process.leases.held) == 4
         await process.leases.close()
