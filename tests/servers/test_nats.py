@@ -121,8 +121,12 @@ def test_no_sign_of_life(nats_server: NatsServer) -> None:
     asyncio.run(main())
 
 
-def test_signs_for_what_nobody_asked_for(nats_server: NatsServer) -> None:
+def test_signs_for_what_nobody_asked_for(
+    nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What was fetched while the server is busy is in progress, too."""
+    # Nobody asks again meanwhile.
+    monkeypatch.setattr("asgibridge.servers.nats._intake._FETCH_SECONDS", PATIENCE)
 
     async def main() -> None:
         source = source_at(nats_server)
