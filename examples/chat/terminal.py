@@ -23,7 +23,12 @@ async def main(url: str, name: str = "chat") -> None:
     await connection.open()
     lines = LineSource(open_stdin)
     await lines.open()
-    printing = asyncio.create_task(print_events(connection, layout))
+    # From now on: what is there before anybody has said anything, is old.
+    newest: list[_Entry] = await connection.command(
+        "XREVRANGE", layout.out, "+", "-", "COUNT", 1
+    )
+    last = newest[0][0].decode() if newest else "0-0"
+    printing = asyncio.create_task(print_events(connection, layout, last))
     publisher = RedisPublisher(connection, layout)
     while batch := await lines.pull(100):
         await publisher.publish(*batch)
@@ -36,9 +41,11 @@ async def main(url: str, name: str = "chat") -> None:
     await connection.close()
 
 
-async def print_events(connection: RedisConnection, layout: RedisLayout) -> None:
-    """Print what the workers send, from now on."""
-    codec, last = LineCodec(), "$"
+async def print_events(
+    connection: RedisConnection, layout: RedisLayout, last: str
+) -> None:
+    """Print what the workers send after the entry *last*."""
+    codec = LineCodec()
     while True:
         answer: _Answer | None = await connection.command(
             "XREAD", "BLOCK", 2000, "STREAMS", layout.out, last

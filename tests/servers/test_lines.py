@@ -25,7 +25,7 @@ from asgibridge.servers import (
     open_stdin,
     open_stdout,
 )
-from asgibridge.types import ASGIApp, MessageEvent, MessageScope
+from asgibridge.types import ASGIApp, MessageEvent, MessageScope, Settlement
 from tests.staging import PATIENCE
 
 Simulate = Callable[[Coroutine[Any, Any, None]], float]
@@ -202,6 +202,24 @@ def test_a_server_on_lines(simulate: Simulate) -> None:
         ]
 
     simulate(main())
+
+
+def test_lines_that_are_lost(
+    simulate: Simulate, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What was read and not handled at the end is in the log, at least."""
+
+    async def main() -> None:
+        _, open_reader, _ = streams(b"one\ntwo\nthree\n")
+        source = LineSource(open_reader)
+        await source.open()
+        first, second = await source.pull(2)
+        await source.settle(first, Settlement.DONE)
+        await source.settle(second, Settlement.RETRY, delay=1)
+        await source.close()
+
+    simulate(main())
+    assert "2 messages were read and not handled; they are lost" in caplog.text
 
 
 def test_a_sink_without_a_source_writes_everything(simulate: Simulate) -> None:

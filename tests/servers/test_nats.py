@@ -1,37 +1,37 @@
-"""NATS JetStream, against a real server."""
+"""What only NATS JetStream has, against a real server."""
 
 import asyncio
 import contextlib
-import json
-from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Any, Protocol
+from collections.abc import AsyncGenerator
+from typing import Protocol
 
-import attrs
 import pytest
 from nats import errors
 
-from asgibridge.errors import LeaseLostError, SourceError
-from asgibridge.servers import Backoff, FullPolicy, Limits, Message, StatelessServer
+from asgibridge.errors import SourceError
+from asgibridge.servers import Limits, StatelessServer
+from asgibridge.servers._lease import token_of
 from asgibridge.servers.nats import (
     NatsConnection,
     NatsLayout,
-    NatsPublisher,
     NatsSink,
     NatsSource,
 )
-from asgibridge.servers.nats._leases import Leases
-from asgibridge.types import (
-    ASGIApp,
-    Envelope,
-    MessageEvent,
-    MessageScope,
-    Settlement,
+from asgibridge.servers.nats._intake import Intake
+from asgibridge.servers.nats._store import NatsLeaseStore
+from asgibridge.types import MessageScope, Settlement
+from tests.servers.brokers import (
+    NatsBroker,
+    Receive,
+    Send,
+    echo,
+    operating,
+    pull_all,
+    say,
+    serving,
 )
 from tests.staging import PATIENCE
 
-Receive = Callable[[], Awaitable[MessageEvent]]
-Send = Callable[[MessageEvent], Awaitable[None]]
 LAYOUT = NatsLayout("test", 4)
 
 
@@ -46,158 +46,19 @@ class NatsServer(Protocol):
     def stop(self) -> None: ...
 
 
-@attrs.define(eq=False)
-class Client:
-    """Looks at NATS as an operator does."""
-
-    connection: NatsConnection
-
-    @property
-    def js(self) -> Any:  # noqa: ANN401 - nats-py's context
-        return self.connection.js
-
-    async def publish(self, *messages: Message) -> None:
-        await NatsPublisher(self.connection, LAYOUT).publish(*messages)
-
-    async def stored(self, stream: str) -> list[Any]:
-        """Return the messages of a stream."""
-        state = (await self.js.stream_info(stream)).state
-        if not state.messages:
-            return []
-        numbers = range(state.first_seq, state.last_seq + 1)
-        return [await self.js.get_msg(stream, number) for number in numbers]
-
-    async def wait_stored(self, stream: str, count: int) -> list[Any]:
-        """Wait until a stream has that many messages."""
-        await self.wait(stream, lambda number: number >= count)
-        return await self.stored(stream)
-
-    async def wait_settled(self) -> None:
-        """Wait until no message is left."""
-        await self.wait(LAYOUT.stream, lambda number: number == 0)
-
-    async def wait(self, stream: str, enough: Callable[[int], bool]) -> None:
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                info = await self.js.stream_info(stream)
-                if enough(info.state.messages):
-                    return
-                await asyncio.sleep(0.01)
-
-    async def texts(self, count: int) -> list[str]:
-        """Return the texts of the events, when there are so many."""
-        found = await self.wait_stored(LAYOUT.out_stream, count)
-        return [json.loads(message.data)["event"]["text"] for message in found]
-
-
 @contextlib.asynccontextmanager
-async def client_of(server: NatsServer) -> AsyncGenerator[Client, None]:
+async def client_of(server: NatsServer) -> AsyncGenerator[NatsBroker, None]:
     """Connect as an operator; the streams are there."""
-    connection = NatsConnection(server.url, timeout=PATIENCE)
-    await connection.open()
-    source = NatsSource(connection, LAYOUT)
-    await source._open_streams()
-    try:
-        yield Client(connection)
-    finally:
-        await connection.close()
+    broker = NatsBroker(server)
+    async with operating(broker):
+        yield broker
 
 
 def source_at(
-    server: NatsServer,
-    *,
-    lease: float = 60.0,
-    handover: float = 30.0,
-    ack_wait: float = 30.0,
-    timeout: float = PATIENCE,
+    server: NatsServer, *, lease: float = 60.0, ack_wait: float = 30.0
 ) -> NatsSource:
     """Return a source whose leases do not expire within a test."""
-    connection = NatsConnection(
-        server.url, timeout=timeout, backoff=Backoff(initial=0.01, maximum=0.1)
-    )
-    return NatsSource(
-        connection,
-        LAYOUT,
-        lease_seconds=lease,
-        handover_seconds=handover,
-        ack_wait=ack_wait,
-    )
-
-
-@contextlib.asynccontextmanager
-async def serving(
-    app: ASGIApp, source: NatsSource, limits: Limits | None = None
-) -> AsyncGenerator[StatelessServer, None]:
-    """Run a server while the block is."""
-    limits = limits or Limits(backoff=Backoff(initial=0.01))
-    server = StatelessServer(
-        app, source, NatsSink(source), limits=limits, lifespan="off"
-    )
-    async with asyncio.TaskGroup() as group:
-        group.create_task(server.serve())
-        try:
-            yield server
-        finally:
-            server.stop()
-
-
-def say(scope_id: str, text: str) -> Message:
-    """Return a message like those of the sources for lines."""
-    return Message(scope_id, {"type": "message.receive", "text": text})
-
-
-def users(count: int) -> list[Message]:
-    """Return a message of each of some users: enough for all partitions."""
-    return [say(f"user{number}", "x") for number in range(count)]
-
-
-async def echo(scope: MessageScope, receive: Receive, send: Send) -> None:
-    """Answer each text; pass on what is addressed with ``@``; fail for poison."""
-    while (event := await receive())["type"] == "message.receive":
-        text: str = event["text"]
-        if text == "poison":
-            msg = "bitter"
-            raise ValueError(msg)
-        if text.startswith("@"):
-            to, _, rest = text[1:].partition(" ")
-            passed = {"type": "message.receive", "text": rest}
-            await send({"type": "message.publish", "scope_id": to, "event": passed})
-        else:
-            answer = f"{scope['scope_id']} said {text}"
-            await send({"type": "message.send", "text": answer})
-
-
-async def freeze(source: NatsSource) -> None:
-    """Let a source beat no more, as if its process were stopped."""
-    task = source.leases._task
-    assert task is not None
-    while not task.done():  # nats-py loses cancellations
-        task.cancel()
-        await asyncio.wait([task], timeout=0.02)
-
-
-async def pull_all(source: NatsSource, count: int) -> list[Envelope]:
-    """Pull so many messages."""
-    found: list[Envelope] = []
-    async with asyncio.timeout(PATIENCE):
-        while len(found) < count:
-            found += await source.pull(40)
-    return found
-
-
-def test_messages_in_events_out(nats_server: NatsServer) -> None:
-    """Messages are handled, removed and answered; conversations can talk."""
-
-    async def main() -> None:
-        async with client_of(nats_server) as client:
-            await client.publish(say("a", "1"), say("b", "@a psst"), say("a", "2"))
-            async with serving(echo, source_at(nats_server)):
-                said = await client.texts(3)
-                await client.wait_settled()
-            assert sorted(said) == ["a said 1", "a said 2", "a said psst"]
-            assert said.index("a said 1") < said.index("a said 2")
-
-    asyncio.run(main())
+    return NatsBroker(server).source(lease=lease, ack_wait=ack_wait)
 
 
 def test_messages_by_hand(nats_server: NatsServer) -> None:
@@ -208,54 +69,15 @@ def test_messages_by_hand(nats_server: NatsServer) -> None:
             subject = LAYOUT.subject_for("me")
             for payload in (b'{"scope_id":"me","text":"typed"}', b"{bad", b"\xff"):
                 await client.js.publish(subject, payload)
-            async with serving(echo, source_at(nats_server)):
-                dead = await client.wait_stored(LAYOUT.dead_stream, 2)
+            async with serving(echo, client, client.source()):
                 assert await client.texts(1) == ["me said typed"]
                 await client.wait_settled()
+            dead = await client.stored(LAYOUT.dead_stream)
             assert [message.data for message in dead] == [b"{bad", b"\xff"]
             reasons = [message.headers["Asgibridge-Reason"] for message in dead]
             assert "not JSON" in reasons[0]
             assert "not UTF-8" in reasons[1]
             assert dead[0].headers["Asgibridge-Subject"] == subject
-
-    asyncio.run(main())
-
-
-def test_a_poison_message(nats_server: NatsServer) -> None:
-    """It is tried as often as allowed, then kept aside with the reason."""
-
-    async def main() -> None:
-        limits = Limits(max_deliveries=3, backoff=Backoff(initial=0.01))
-        async with client_of(nats_server) as client:
-            await client.publish(say("a", "poison"), say("a", "food"))
-            async with serving(echo, source_at(nats_server), limits):
-                (dead,) = await client.wait_stored(LAYOUT.dead_stream, 1)
-                assert await client.texts(1) == ["a said food"]
-                await client.wait_settled()
-            assert "failed 3 times" in dead.headers["Asgibridge-Reason"]
-            assert b"poison" in dead.data
-
-    asyncio.run(main())
-
-
-def test_a_full_inbox_that_sends_back(nats_server: NatsServer) -> None:
-    """What has no room comes again from this process, and is handled."""
-
-    async def slow(scope: MessageScope, receive: Receive, send: Send) -> None:
-        while (event := await receive())["type"] == "message.receive":
-            await asyncio.sleep(0.01)
-            await send({"type": "message.send", "text": event["text"]})
-
-    async def main() -> None:
-        backoff = Backoff(initial=0.02, maximum=0.1)
-        limits = Limits(inbox_size=2, full=FullPolicy.RETRY, backoff=backoff)
-        async with client_of(nats_server) as client:
-            await client.publish(*(say("a", str(number)) for number in range(20)))
-            async with serving(slow, source_at(nats_server), limits):
-                said = await client.texts(20)
-                await client.wait_settled()
-            assert sorted(said, key=int) == [str(number) for number in range(20)]
-            assert not await client.stored(LAYOUT.dead_stream)
 
     asyncio.run(main())
 
@@ -271,7 +93,7 @@ def test_a_slow_application(nats_server: NatsServer) -> None:
     async def main() -> None:
         async with client_of(nats_server) as client:
             await client.publish(say("a", "x"))
-            async with serving(slow, source_at(nats_server, ack_wait=0.5)):
+            async with serving(slow, client, client.source(ack_wait=0.5)):
                 await client.wait_settled()
             assert await client.texts(1) == ["done"]
 
@@ -299,207 +121,36 @@ def test_no_sign_of_life(nats_server: NatsServer) -> None:
     asyncio.run(main())
 
 
-def test_signs_for_what_nobody_asked_for(nats_server: NatsServer) -> None:
+def test_signs_for_what_nobody_asked_for(
+    nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What was fetched while the server is busy is in progress, too."""
+    # Nobody asks again meanwhile.
+    monkeypatch.setattr("asgibridge.servers.nats._intake._FETCH_SECONDS", PATIENCE)
 
     async def main() -> None:
-        source = source_at(nats_server, ack_wait=0.3)
+        source = source_at(nats_server)
         async with client_of(nats_server) as client:
             await source.open()
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.05):
                     await source.pull(5)  # leaves its fetches on their way
             await client.publish(say("a", "x"))
-            await asyncio.sleep(1)
+            async with asyncio.timeout(PATIENCE):
+                # ASYNC110: nobody waits for a fetch meanwhile.
+                while not source._intake.unsettled():  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            (message,) = source._intake.unsettled()
+            assert b'"x"' in message.data
             (envelope,) = await source.pull(5)
             assert envelope.delivery_count == 1
+            assert source._intake.unsettled() == [message]
             await source.settle(envelope, Settlement.DONE)
             await source.settle(envelope, Settlement.DONE)  # does no harm
+            assert not source._intake.unsettled()
             await source.close()
 
     asyncio.run(main())
-
-
-def test_scale_out_and_in(nats_server: NatsServer) -> None:
-    """Partitions move at once when a process comes or goes, and are all owned."""
-
-    async def shares(*sources: NatsSource) -> None:
-        goal = LAYOUT.partitions // len(sources)
-        async with asyncio.timeout(PATIENCE):
-            # ASYNC110: nobody but the source itself waits for its leases.
-            while any(len(one.leases.held) != goal for one in sources):  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
-
-    async def main() -> None:
-        handled: Counter[str] = Counter()
-        first, second = source_at(nats_server), source_at(nats_server)
-
-        def application(name: str) -> ASGIApp:
-            async def app(scope: MessageScope, receive: Receive, send: Send) -> None:
-                await receive()
-                handled[name] += 1
-
-            return app
-
-        # The leases last a minute: only the bell can be that quick.
-        async with client_of(nats_server) as client:
-            async with serving(application("first"), first):
-                await shares(first)
-                async with serving(application("second"), second):
-                    await shares(first, second)
-                    await client.publish(*users(40))
-                    await client.wait_settled()
-                    assert handled["first"] > 5
-                    assert handled["second"] > 5
-                await shares(first)
-                await client.publish(*users(40))
-                await client.wait_settled()
-            assert handled.total() == 80
-
-    asyncio.run(main())
-
-
-def test_a_partition_waits_for_its_messages(nats_server: NatsServer) -> None:
-    """It goes to the other process when the message in hand is settled."""
-
-    async def main() -> None:
-        old, new = source_at(nats_server), source_at(nats_server)
-        async with client_of(nats_server) as client:
-            await client.publish(*users(40))
-            await old.open()
-            held = await pull_all(old, 40)
-            await new.open()
-            await old.leases.beat()
-            assert not new.leases.held
-            for envelope in held:
-                await old.settle(envelope, Settlement.DONE)
-            await old.leases.beat()
-            await new.leases.beat()
-            assert len(new.leases.held) == len(old.leases.held) == 2
-            await new.close()
-            await old.close()
-            await client.wait_settled()
-
-    asyncio.run(main())
-
-
-def test_a_partition_does_not_wait_for_ever(nats_server: NatsServer) -> None:
-    """After the patience is over it goes, and the old owner is refused."""
-
-    async def main() -> None:
-        old = source_at(nats_server, handover=0.001)
-        new = source_at(nats_server)
-        async with client_of(nats_server) as client:
-            await client.publish(*users(40))
-            await old.open()
-            held = await pull_all(old, 40)
-            await new.open()
-            await old.leases.beat()
-            await asyncio.sleep(0.01)
-            await old.leases.beat()
-            await new.leases.beat()
-            refused = 0
-            for envelope in held:
-                try:
-                    await old.settle(envelope, Settlement.DONE)
-                except LeaseLostError:
-                    refused += 1
-            again = await pull_all(new, refused)
-            assert len(again) == refused > 5
-            await old.close()
-            await new.close()
-
-    asyncio.run(main())
-
-
-def test_what_was_given_back_does_not_count(nats_server: NatsServer) -> None:
-    """A message that comes again after RETRY is as good as new."""
-
-    async def main() -> None:
-        old, new = source_at(nats_server), source_at(nats_server)
-        async with client_of(nats_server) as client:
-            await client.publish(say("a", "x"))
-            await old.open()
-            (envelope,) = await pull_all(old, 1)
-            await old.settle(envelope, Settlement.RETRY)
-            (envelope,) = await pull_all(old, 1)
-            assert envelope.delivery_count == 1
-            await old.settle(envelope, Settlement.RETRY, delay=1000)
-            await old.close()
-            await new.open()
-            (envelope,) = await pull_all(new, 1)
-            assert envelope.delivery_count == 1
-            await new.settle(envelope, Settlement.DONE)
-            await new.close()
-
-    asyncio.run(main())
-
-
-def test_a_process_that_vanished(nats_server: NatsServer) -> None:
-    """What it had comes again, in order, and counted; it can do no harm."""
-
-    async def main() -> None:
-        old = source_at(nats_server, lease=0.6)
-        new = source_at(nats_server, lease=0.6)
-        newest = source_at(nats_server, lease=0.6)
-        async with client_of(nats_server) as client:
-            await client.publish(*(say("a", str(number)) for number in range(20)))
-            await old.open()
-            held = await pull_all(old, 20)
-            await old.settle(held[0], Settlement.DONE)
-            await freeze(old)
-            await new.open()
-            again = await pull_all(new, 19)
-            texts = [envelope.event["text"] for envelope in again]
-            assert texts == [str(number) for number in range(1, 20)]
-            assert {envelope.delivery_count for envelope in again} == {2}
-            # It goes on, and finds its lease over.
-            with pytest.raises(LeaseLostError, match="may neither settle nor send"):
-                await NatsSink(old).send(held[1], {"type": "x"})
-            with pytest.raises(LeaseLostError):
-                await old.settle(held[1], Settlement.DONE)
-            assert (await client.js.stream_info(LAYOUT.stream)).state.messages == 19
-            # And a third time.
-            await freeze(new)
-            await newest.open()
-            again = await pull_all(newest, 19)
-            assert {envelope.delivery_count for envelope in again} == {3}
-            for source in (newest, new, old):
-                await source.close()
-
-    asyncio.run(main())
-
-
-def test_an_owner_that_does_not_know(
-    nats_server: NatsServer, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Its acknowledgements reach nobody; its next beat tells it."""
-
-    async def main() -> None:
-        source = source_at(nats_server)
-        async with client_of(nats_server) as client:
-            await client.publish(say("a", "x"))
-            await source.open()
-            (envelope,) = await pull_all(source, 1)
-            bucket = await client.js.key_value(LAYOUT.leases)
-            for partition, lease in list(source.leases.held.items()):
-                # What its successor does.
-                await client.js.delete_consumer(LAYOUT.stream, lease.consumer)
-                await bucket.put(f"owner.{partition}", b"another")
-            source.leases._wanted.clear()
-            with pytest.raises((ConnectionError, LeaseLostError)):
-                await source.settle(envelope, Settlement.DONE)
-            await source.leases.beat()
-            assert not source.leases.held
-            with pytest.raises(LeaseLostError):
-                await source.settle(envelope, Settlement.DONE)
-            assert (await client.js.stream_info(LAYOUT.stream)).state.messages == 1
-            await source.close()
-            # It did not take away what is another's, either.
-            assert (await bucket.get("owner.0")).value == b"another"
-
-    asyncio.run(main())
-    assert "lease of partition 0 of 'test' was lost" in caplog.text
 
 
 def test_a_consumer_that_vanishes(
@@ -508,11 +159,11 @@ def test_a_consumer_that_vanishes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An operator's mistake is reported; another consumer is made."""
-    monkeypatch.setattr("asgibridge.servers.nats._source._FETCH_SECONDS", 0.2)
+    monkeypatch.setattr("asgibridge.servers.nats._intake._FETCH_SECONDS", 0.2)
 
     async def main() -> None:
         source = source_at(nats_server)
-        async with client_of(nats_server) as client, serving(echo, source):
+        async with client_of(nats_server) as client, serving(echo, client, source):
             await client.publish(say("a", "1"))
             await client.texts(1)
             for info in await client.js.consumers_info(LAYOUT.stream):
@@ -522,35 +173,6 @@ def test_a_consumer_that_vanishes(
 
     asyncio.run(main())
     assert "has vanished" in caplog.text
-
-
-def test_a_restart_of_the_server(nats_server: NatsServer) -> None:
-    """Work waits while it is away, and then goes on; nothing is lost."""
-
-    async def main() -> None:
-        arrived, leave = asyncio.Event(), asyncio.Event()
-
-        async def app(scope: MessageScope, receive: Receive, send: Send) -> None:
-            while (event := await receive())["type"] == "message.receive":
-                arrived.set()
-                await leave.wait()
-                await send({"type": "message.send", "text": event["text"]})
-
-        async with client_of(nats_server) as client:
-            wanted = [say(f"user{n % 20}", str(n)) for n in range(200)]
-            await client.publish(*wanted)
-        async with serving(app, source_at(nats_server, lease=5.0, timeout=2.0)):
-            await arrived.wait()
-            await asyncio.to_thread(nats_server.stop)
-            leave.set()
-            await asyncio.sleep(0.1)  # so that it is missed
-            await asyncio.to_thread(nats_server.start)
-            async with client_of(nats_server) as client:
-                await client.wait_settled()
-                said = await client.texts(200)
-        assert set(said) == {str(number) for number in range(200)}
-
-    asyncio.run(main())
 
 
 def test_wrong_credentials(nats_server: NatsServer) -> None:
@@ -575,21 +197,6 @@ def test_wrong_credentials(nats_server: NatsServer) -> None:
     asyncio.run(main())
 
 
-def test_an_old_server(
-    nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The error names both versions."""
-    monkeypatch.setattr("asgibridge.servers.nats._connection.MINIMUM_VERSION", (99, 1))
-
-    async def main() -> None:
-        connection = NatsConnection(nats_server.url)
-        with pytest.raises(SourceError, match=r"version .*; 99\.1 or later"):
-            await connection.open()
-        await connection.close()
-
-    asyncio.run(main())
-
-
 def test_no_jetstream(nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error says how to get it."""
 
@@ -601,18 +208,6 @@ def test_no_jetstream(nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch) 
         with pytest.raises(SourceError, match="start it with --jetstream"):
             await connection.open()
         await connection.close()
-
-    asyncio.run(main())
-
-
-def test_no_server() -> None:
-    """That may change: the error is one that is tried again."""
-
-    async def main() -> None:
-        source = NatsSource(NatsConnection("nats://127.0.0.1:1"), LAYOUT)
-        with pytest.raises(ConnectionError, match=r"127\.0\.0\.1:1 is not reachable"):
-            await source.open()
-        await source.close()
 
     asyncio.run(main())
 
@@ -652,18 +247,6 @@ def test_what_processes_must_agree_on(nats_server: NatsServer) -> None:
     asyncio.run(main())
 
 
-def test_messages_of_another_source(nats_server: NatsServer) -> None:
-    """Source and sink belong together."""
-
-    async def main() -> None:
-        source = source_at(nats_server)
-        foreign = Message("a", {"type": "x"})
-        with pytest.raises(TypeError, match="another source than NatsSource"):
-            await NatsSink(source).send(foreign, {"type": "x"})
-
-    asyncio.run(main())
-
-
 def test_an_event_that_is_too_large(nats_server: NatsServer) -> None:
     """What the server will never take is the application's to know."""
 
@@ -675,39 +258,11 @@ def test_an_event_that_is_too_large(nats_server: NatsServer) -> None:
         limits = Limits(max_deliveries=1)
         async with client_of(nats_server) as client:
             await client.publish(say("a", "x"))
-            async with serving(app, source_at(nats_server), limits):
-                (dead,) = await client.wait_stored(LAYOUT.dead_stream, 1)
-        assert "MaxPayloadError" in dead.headers["Asgibridge-Reason"]
+            async with serving(app, client, client.source(), limits):
+                (dead,) = await client.wait_dead(1)
+        assert "MaxPayloadError" in dead.reason
 
     asyncio.run(main())
-
-
-def test_a_beat_that_fails(
-    nats_server: NatsServer,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """The log says so, and the next one tries again."""
-    beat, failures = Leases._beat, [OSError("no network")]
-
-    async def main() -> None:
-        async with client_of(nats_server):
-            source = source_at(nats_server, lease=0.6)
-            await source.open()
-
-            async def failing(leases: Leases) -> None:
-                if failures:
-                    raise failures.pop()
-                await beat(leases)
-
-            monkeypatch.setattr(Leases, "_beat", failing)
-            source.leases.look()
-            await asyncio.sleep(0.5)
-            assert len(source.leases.held) == 4
-            await source.close()
-
-    asyncio.run(main())
-    assert "Leases cannot be renewed: OSError('no network')" in caplog.text
 
 
 def test_the_answer_to_a_renewal_is_lost(nats_server: NatsServer) -> None:
@@ -731,7 +286,9 @@ def test_the_answer_to_a_renewal_is_lost(nats_server: NatsServer) -> None:
     asyncio.run(main())
 
 
-def test_two_are_quick(nats_server: NatsServer) -> None:
+def test_two_are_quick(
+    nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A key can be made by one only; the other goes on without."""
 
     async def main() -> None:
@@ -740,8 +297,15 @@ def test_two_are_quick(nats_server: NatsServer) -> None:
             await source.open()
             bucket = await client.js.key_value(LAYOUT.leases)
             await bucket.create("owner.4", b"another")
-            await source.leases._acquire(4)
-            assert set(source.leases.held) == {0, 1, 2, 3}
+            assert await source._store._acquire(4) is None
+
+            async def nobody(_: object, _partition: int) -> None:
+                return None
+
+            # As it was when it looked, a moment ago.
+            monkeypatch.setattr(NatsLeaseStore, "_owner_of", nobody)
+            assert [one async for one in source._store.acquire(1, ())] == []
+            monkeypatch.undo()
             await source.close()
 
     asyncio.run(main())
@@ -771,7 +335,7 @@ def test_an_event_that_is_sent_again(
         monkeypatch.setattr(NatsConnection, "publish", failing)
         async with client_of(nats_server) as client:
             await client.publish(say("a", "1"))
-            async with serving(echo, source_at(nats_server)):
+            async with serving(echo, client, client.source()):
                 await client.wait_settled()
             assert await client.texts(1) == ["a said 1"]
 
@@ -788,10 +352,11 @@ def test_settled_and_not_noted(nats_server: NatsServer) -> None:
             await client.publish(say("a", "1"))
             await source.open()
             (envelope,) = await pull_all(source, 1)
-            lease, token = source.lease_of(envelope)
-            await lease.known[token.sequence].ack_sync()
+            token = token_of(envelope, "NatsSource")
+            lease = source.leases.find(token)
+            await lease.known[token.id].ack_sync()
             await source.settle(envelope, Settlement.DONE)
-            assert token.sequence not in lease.known
+            assert token.id not in lease.known
             await source.close()
 
     asyncio.run(main())
@@ -819,34 +384,99 @@ def test_fetching_from_nobody(
     asyncio.run(main())
 
 
-def test_a_cancellation_that_gets_lost(
-    nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The loop of beats ends all the same."""
-    beats: list[asyncio.Event] = []
-
-    async def losing(_: Leases) -> None:
-        if beats:
-            beats[0].set()
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.Event().wait()
-            # Python 3.11 tells tracers nothing after a throw().
-            await asyncio.sleep(0)
+def test_a_key_that_was_made_before(nats_server: NatsServer) -> None:
+    """A process owns what its name is on, though it never heard that it does."""
 
     async def main() -> None:
         source = source_at(nats_server)
-        await source.connection.open()
-        monkeypatch.setattr(Leases, "_beat", losing)
-        await source.leases.open()
-        beats.append(asyncio.Event())
-        source.leases.look()
-        await beats[0].wait()
-        task = source.leases._task
-        assert task is not None
-        task.cancel()
-        await asyncio.wait([task])
-        assert not task.cancelled()
-        assert task.exception() is None
-        await source.close()
+        async with client_of(nats_server) as client:
+            await source.connection.open()
+            await source._store.open(source.leases.look)
+            bucket = await client.js.key_value(LAYOUT.leases)
+            made = await bucket.create("owner.2", source.owner.encode())
+            await source.leases.open()
+            assert set(source.leases.held) == {0, 1, 2, 3}
+            term = source.leases.held[2].term
+            assert isinstance(term, int)
+            assert term > made
+            await source.leases.close()
+            await source.connection.close()
+
+    asyncio.run(main())
+
+
+def test_processes_that_come_at_once(nats_server: NatsServer) -> None:
+    """Each of them counts all others, though all tell that they are alive."""
+
+    async def main() -> None:
+        sources = [source_at(nats_server) for _ in range(4)]
+        async with client_of(nats_server):
+            for source in sources:
+                await source.connection.open()
+                await source._store.open(source.leases.look)
+                await source._store.enter()
+            for _ in range(10):
+                counts = await asyncio.gather(*(one._store.enter() for one in sources))
+                assert counts == [4] * 4
+            await sources[0]._store.leave()
+            assert await sources[1]._store.enter() == 3
+            for source in sources:
+                await source.connection.close()
+
+    asyncio.run(main())
+
+
+def test_signs_of_life_that_fail(
+    nats_server: NatsServer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The next ones are sent all the same."""
+    failures = [errors.OutboundBufferLimitError()]
+
+    class Message:
+        async def in_progress(self) -> None:
+            if failures:
+                raise failures.pop()
+            arrived.set()
+
+    arrived = asyncio.Event()
+
+    async def main() -> None:
+        source = source_at(nats_server, ack_wait=0.03)
+        async with client_of(nats_server):
+            await source.open()
+            monkeypatch.setattr(Intake, "unsettled", lambda _: [Message()])
+            async with asyncio.timeout(PATIENCE):
+                await arrived.wait()
+            await source.close()
+
+    asyncio.run(main())
+    assert "NATS was told of no progress: OutboundBufferLimitError" in caplog.text
+
+
+def test_nothing_is_sent_later(nats_server: NatsServer) -> None:
+    """What cannot be sent now is not kept: the right to send it may be over."""
+
+    async def main() -> None:
+        connection = NatsConnection(nats_server.url)
+        await connection.open()
+        async with client_of(nats_server):
+            pass
+        await asyncio.to_thread(nats_server.stop)
+        async with asyncio.timeout(PATIENCE):
+            # ASYNC110: nats-py tells in a callback that is taken.
+            while connection.client.is_connected:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        with pytest.raises(ConnectionError, match=r"NATS at nats://.* is not reach"):
+            await connection.publish(LAYOUT.out, b"{}", {})
+        await asyncio.to_thread(nats_server.start)
+        async with client_of(nats_server) as client:
+            async with asyncio.timeout(PATIENCE):
+                while not connection.client.is_connected:  # noqa: ASYNC110 - as above
+                    await asyncio.sleep(0.01)
+            await connection.publish(LAYOUT.out, b'{"event": {"n": 1}}', {})
+            assert await client.sent() == [{"n": 1}]
+        await connection.close()
 
     asyncio.run(main())

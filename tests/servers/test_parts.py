@@ -307,3 +307,12 @@ def test_an_extra_that_is_not_installed(
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(SourceError, match=rf"pip install 'asgibridge\[{scheme}\]'"):
         open_streams(f"{scheme}://host:1")
+
+
+@pytest.mark.parametrize("scheme", ["redis", "nats"])
+@pytest.mark.parametrize("wrong", [{"partitions": 0}, {"lease_seconds": -1.0}])
+def test_options_that_cannot_be(scheme: str, wrong: dict[str, Any]) -> None:
+    """What an address's own classes refuse is the user's to know, in one error."""
+    options = StreamOptions(**wrong)
+    with pytest.raises(SourceError, match=f"cannot use .*{next(iter(wrong))}"):
+        open_streams(f"{scheme}://host:1", options)

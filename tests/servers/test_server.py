@@ -373,7 +373,9 @@ def test_a_failed_message_comes_again_and_then_is_dead(
     assert all(record.exc_info for record in lines)
 
 
-def test_a_message_that_kills_processes_is_dead(simulate: Simulate) -> None:
+def test_a_message_that_kills_processes_is_dead(
+    simulate: Simulate, caplog: pytest.LogCaptureFixture
+) -> None:
     """One that came too often without being settled is not delivered again."""
 
     async def main() -> None:
@@ -384,6 +386,7 @@ def test_a_message_that_kills_processes_is_dead(simulate: Simulate) -> None:
         assert not story.witness.of("opened")
 
     simulate(main())
+    assert "is a dead letter: delivered" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from ._envelope import Message as Message
 from ._handler import (
     ApplicationDetails as ApplicationDetails,
     HandlerServer as HandlerServer,
-    InputQueue as InputQueue,
 )
 from ._health import Health as Health
+from ._input_queue import InputQueue as InputQueue
 from ._limits import Backoff as Backoff, FullPolicy as FullPolicy, Limits as Limits
 from ._lines import (
     LineReader as LineReader,
@@ -24,10 +24,8 @@ from ._memory import (
     MemorySink as MemorySink,
     MemorySource as MemorySource,
 )
-from ._server import (
-    StatelessServer as StatelessServer,
-    stop_on_signals as stop_on_signals,
-)
+from ._server import StatelessServer as StatelessServer
+from ._signals import stop_on_signals as stop_on_signals
 from ._stdio import open_stdin as open_stdin, open_stdout as open_stdout
 from ._tcp import TcpSink as TcpSink, TcpSource as TcpSource
 

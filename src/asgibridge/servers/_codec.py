@@ -18,6 +18,8 @@ __all__ = ("LineCodec", "dump_json", "load_json")
 # write with a colon in it is rarely taken for one.
 _NAMED: Final = re.compile(r"(?P<name>[^\s:{]{1,64}): ?(?P<text>.*)", re.DOTALL)
 
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
 
 def dump_json(value: object) -> str:
     """Return *value* as JSON on one line.
@@ -26,10 +28,14 @@ def dump_json(value: object) -> str:
         WireFormatError: If JSON cannot express it.
     """
     try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     except (TypeError, ValueError) as exc:
         msg = f"cannot be sent as JSON: {value!r}; use str, numbers, lists and dicts"
         raise WireFormatError(msg) from exc
+    if _SURROGATE.search(text):
+        # Half a character, which JSON may have and UTF-8 may not.
+        return json.dumps(value, separators=(",", ":"))
+    return text
 
 
 def load_json(text: str | bytes) -> object:

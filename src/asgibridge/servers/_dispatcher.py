@@ -7,11 +7,11 @@ from typing import final
 
 import attrs
 
-from ..types import Clock, CloseReason, Envelope
-from ._deadlines import Deadlines
+from ..types import Clock, Envelope
+from ._endings import Endings
 from ._limits import Limits
 from ._records import Conversation, Delivery, Instance
-from ._reporter import Reporter, logger
+from ._reporter import Reporter
 
 __all__ = ("Dispatcher",)
 
@@ -30,13 +30,13 @@ class Dispatcher:
     - no instance, in `_waiting`: wants a place
     - no instance, ``pause`` set: its first message failed and waits
     - an instance that works, or that ends
-    - an instance in `_idle`: parked in ``receive()``, nothing in hand or inbox
+    - an idle instance: parked in ``receive()``, nothing in hand or inbox
 
     Args:
         limits: The limits.
         clock: Tells the time.
         loop: Runs the timers.
-        reporter: Told about instances that do not end.
+        reporter: Told about instances.
         start: Starts the task of a new instance.
     """
 
@@ -52,12 +52,8 @@ class Dispatcher:
     _waiting: OrderedDict[Conversation, None] = attrs.field(
         factory=OrderedDict[Conversation, None], init=False
     )
-    _idle: Deadlines[Instance] = attrs.field(init=False)
-    _busy: Deadlines[Instance] = attrs.field(init=False)
-    _ending: Deadlines[Instance] = attrs.field(init=False)
-    _deaf: Deadlines[Instance] = attrs.field(init=False)
+    endings: Endings = attrs.field(init=False)
     running: int = attrs.field(default=0, init=False)  # instances not yet ended
-    _closing: int = attrs.field(default=0, init=False)  # those of them asked to end
     is_draining: bool = attrs.field(default=False, init=False)
     gives_back: bool = attrs.field(default=False, init=False)
     is_halted: bool = attrs.field(default=False, init=False)
@@ -66,11 +62,7 @@ class Dispatcher:
     _changed: asyncio.Future[None] | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
-        limits, clock, loop = self.limits, self.clock, self.loop
-        self._idle = Deadlines(limits.idle_timeout, self._idled, clock, loop)
-        self._busy = Deadlines(limits.message_timeout, self._overran, clock, loop)
-        self._ending = Deadlines(limits.close_grace, self._lingered, clock, loop)
-        self._deaf = Deadlines(limits.close_grace, self._ignored_cancel, clock, loop)
+        self.endings = Endings(self.limits, self.clock, self.loop, self._make_room)
 
     # What comes from outside
 
@@ -86,16 +78,14 @@ class Dispatcher:
             self._conversations[envelope.scope_id] = conversation
         return conversation
 
-    def want(self, envelope: Envelope) -> Conversation:
-        """Return the conversation of *envelope*, and see that it has an instance.
+    def want(self, envelope: Envelope) -> None:
+        """See that a conversation that has no instance gets one.
 
         The envelope's event is not delivered.
         """
         conversation = self.get(envelope)
-        if conversation.instance is None:
-            conversation.is_wanted = True
-            self._advance(conversation)
-        return conversation
+        conversation.is_wanted = True
+        self._advance(conversation)
 
     def offer(self, delivery: Delivery) -> bool:
         """Put a message into its conversation's inbox; return False if that is full."""
@@ -115,25 +105,30 @@ class Dispatcher:
         conversation.envelope = envelope
         self.resume(conversation)
         if conversation.instance is not None:
-            self.close(conversation.instance, "revoked")
+            self.endings.close(conversation.instance, "revoked")
         return self.empty(conversation)
 
     # What instances do
 
-    def park(self, instance: Instance) -> asyncio.Future[None]:
-        """Note that an instance waits for a message; return what ends the wait."""
-        instance.waiter = self.loop.create_future()
-        self._idle.add(instance)
+    def park(self, instance: Instance) -> asyncio.Future[None] | None:
+        """Note that an instance waits for a message; return what ends the wait.
+
+        None if its place is needed: it is to end then.
+        """
         if self.is_draining:
-            self.close(instance, "drain")
+            self.endings.close(instance, "drain")
+        elif len(self._waiting) > self.endings.expected:
+            # It is the only idle one: others would have ended for it.
+            self.endings.close(instance, "evicted")
         else:
-            self._make_room()
+            instance.waiter = self.loop.create_future()
+            self.endings.idle.add(instance)
         return instance.waiter
 
     def unpark(self, instance: Instance) -> None:
         """Note that an instance waits no longer."""
         instance.waiter = None
-        self._idle.discard(instance)
+        self.endings.idle.discard(instance)
 
     def take(self, instance: Instance) -> Delivery:
         """Hand the next message of a non-empty inbox to an instance."""
@@ -144,49 +139,19 @@ class Dispatcher:
         instance.in_hand = delivery
         instance.has_received = True
         instance.envelope = delivery.envelope
-        if self.limits.message_timeout is not None:
-            self._busy.add(instance)
+        self.endings.works(instance)
         return delivery
-
-    def relax(self, instance: Instance) -> None:
-        """Note that an instance is done with the message in its hand."""
-        if self.limits.message_timeout is not None:
-            self._busy.discard(instance)
 
     def ended(self, instance: Instance) -> None:
         """Note that an instance is gone, and use its place."""
         conversation = instance.conversation
         conversation.instance = None
         self.running -= 1
-        # It is not idle, for it does not wait, and not busy: see relax().
-        if instance.closing is not None:
-            self._ending.discard(instance)
-            self._deaf.discard(instance)
-            if not instance.is_deaf:
-                self._closing -= 1
+        self.endings.has_ended(instance)
         self._advance(conversation)
         while self._waiting and self.running < self.limits.max_applications:
             self._open(self._waiting.popitem(last=False)[0])
         self._notify()
-
-    # Ending instances
-
-    def close(self, instance: Instance, reason: CloseReason) -> None:
-        """Ask an instance to end; cancel it if it has not after the grace."""
-        if instance.closing is None:
-            instance.closing = reason
-            self._closing += 1
-            self._idle.discard(instance)
-            self._ending.add(instance)
-            instance.wake()
-
-    def cancel(self, instance: Instance, reason: CloseReason) -> None:
-        """End an instance without asking."""
-        self.close(instance, reason)
-        self._ending.discard(instance)
-        if not instance.was_cancelled:
-            self._deaf.add(instance)
-            instance.cancel()
 
     def postpone(self, conversation: Conversation, seconds: float) -> None:
         """Start no instance for a conversation for some time."""
@@ -203,8 +168,7 @@ class Dispatcher:
     def drain(self) -> None:
         """Let inboxes run empty, and end each instance when its own is."""
         self.is_draining = True
-        for instance in self._idle.drain():
-            self.close(instance, "drain")
+        self.endings.close_idle()
 
     def drop_postponed(self) -> list[Delivery]:
         """Forget the conversations that are postponed; return their messages.
@@ -228,7 +192,7 @@ class Dispatcher:
             self.resume(conversation)
             self.make_known_room(conversation)
             if conversation.instance is not None:
-                self.close(conversation.instance, "drain")
+                self.endings.close(conversation.instance, "drain")
             elif not conversation.inbox:
                 del self._conversations[conversation.scope_id]
 
@@ -242,8 +206,7 @@ class Dispatcher:
                 instance.in_hand = None
             left += self.empty(conversation)
         self._conversations.clear()
-        for deadlines in (self._idle, self._busy, self._ending, self._deaf):
-            deadlines.close()
+        self.endings.stop()
         return left
 
     def instances(self) -> Iterator[Instance]:
@@ -284,7 +247,7 @@ class Dispatcher:
         """Bring a conversation's instance about, as far as possible now."""
         instance = conversation.instance
         if instance is not None:
-            self._idle.discard(instance)
+            self.endings.idle.discard(instance)
             instance.wake()
         elif conversation.pause is not None or conversation in self._waiting:
             return
@@ -309,43 +272,13 @@ class Dispatcher:
         instance.task = self._start(instance)
 
     def _make_room(self) -> None:
-        """End an idle instance for each conversation that waits for a place.
-
-        The one that has been idle longest first.
-        """
-        while len(self._waiting) > self._closing and len(self._idle):
-            self.close(self._idle.pop_oldest(), "evicted")
+        """Get a place for each conversation that waits for one, if there are any."""
+        self.endings.close_oldest(len(self._waiting))
 
     def _notify(self) -> None:
         if self._changed is not None:
             self._changed.set_result(None)
             self._changed = None
-
-    # Deadlines
-
-    def _idled(self, instance: Instance) -> None:
-        self.close(instance, "idle")
-
-    def _overran(self, instance: Instance) -> None:
-        self.cancel(instance, "timeout")
-
-    def _lingered(self, instance: Instance) -> None:
-        self.cancel(instance, instance.closing or "drain")
-
-    def _ignored_cancel(self, instance: Instance) -> None:
-        scope_id, grace = instance.conversation.scope_id, self.limits.close_grace
-        logger.error(
-            "The application instance of %r still runs %.1f s after it was"
-            " cancelled, and keeps its place",
-            scope_id,
-            grace,
-        )
-        # Nobody can count on its place any longer.
-        instance.is_deaf = True
-        # Libraries lose cancellations; this one may get through.
-        instance.cancel()
-        self._closing -= 1
-        self._make_room()
 
     def _resumed(self, conversation: Conversation) -> None:
         conversation.pause = None

@@ -1,6 +1,7 @@
 """The server base class in the style of asgiref, on the same core."""
 
 import asyncio
+from collections.abc import Awaitable
 from typing import TypedDict, cast, final
 
 import attrs
@@ -15,75 +16,22 @@ from ..types import (
 )
 from ._engine import Engine
 from ._envelope import Message
+from ._input_queue import InputQueue
 from ._limits import Limits
 from ._records import Instance
 from ._reporter import logger
 from ._runner import disconnect_event
 
-__all__ = ("ApplicationDetails", "HandlerServer", "InputQueue")
+__all__ = ("ApplicationDetails", "HandlerServer")
 
 
 class ApplicationDetails(TypedDict):
     """What `HandlerServer.application_exception` is told about an instance."""
 
-    input_queue: "InputQueue"
+    input_queue: InputQueue
     future: "asyncio.Task[None]"
     scope: MessageScope
     last_used: float
-
-
-@final
-@attrs.define(eq=False)
-class InputQueue:
-    """Where a handler puts the events for one conversation.
-
-    It belongs to the conversation, not to an application instance: it goes on
-    to work when the instance has ended, and gets a fresh one started.  Not
-    thread-safe: for the server's event loop.
-    """
-
-    _engine: Engine = attrs.field(alias="engine")
-    _scope_id: str = attrs.field(alias="scope_id")
-    _scope: MessageScope = attrs.field(alias="scope")
-
-    async def put(self, event: MessageEvent) -> None:
-        """Add an event; wait while too many are not yet handled."""
-        try:
-            self.put_nowait(event)
-        except asyncio.QueueFull:
-            await self._put_later(event)
-
-    async def _put_later(self, event: MessageEvent) -> None:
-        await self._engine.ledger.wait_credit()
-        await self._engine.accept(Message(self._scope_id, event, self._scope))
-
-    def put_nowait(self, event: MessageEvent) -> None:
-        """Add an event at once.
-
-        Raises:
-            asyncio.QueueFull: If too many are not yet handled.
-        """
-        ledger, dispatcher = self._engine.ledger, self._engine.dispatcher
-        if ledger.credit <= 0:
-            raise asyncio.QueueFull
-        delivery = ledger.open(Message(self._scope_id, event, self._scope))
-        if not dispatcher.offer(delivery):
-            ledger.forget(delivery)
-            raise asyncio.QueueFull
-
-    def qsize(self) -> int:
-        """Return how many events wait."""
-        conversation = self._engine.dispatcher.find(self._scope_id)
-        return 0 if conversation is None else len(conversation.inbox)
-
-    def empty(self) -> bool:
-        """Return whether no event waits."""
-        return self.qsize() == 0
-
-    def full(self) -> bool:
-        """Return whether `put_nowait` would raise."""
-        engine = self._engine
-        return engine.ledger.credit <= 0 or self.qsize() >= engine.limits.inbox_size
 
 
 class HandlerServer:
@@ -182,14 +130,18 @@ class HandlerServer:
         queue at once.
         """
         engine = self._get_engine()
-        engine.dispatcher.want(Message(scope_id, {}, scope))
+        conversation = engine.dispatcher.find(scope_id)
+        if conversation is None or conversation.instance is None:
+            engine.dispatcher.want(Message(scope_id, {}, scope))
         return InputQueue(engine, scope_id, scope)
 
     def delete_application_instance(self, scope_id: str) -> None:
         """End a conversation's instance now; events not yet taken get a fresh one."""
         conversation = self._get_engine().dispatcher.find(scope_id)
         if conversation is not None and conversation.instance is not None:
-            self._get_engine().dispatcher.cancel(conversation.instance, "evicted")
+            self._get_engine().dispatcher.endings.cancel(
+                conversation.instance, "evicted"
+            )
 
     async def application_checker(self) -> None:
         """Wait for ever: there is nothing to look for periodically.
@@ -215,8 +167,8 @@ class HandlerServer:
             )
         return self._engine
 
-    async def _send(self, envelope: Envelope, event: MessageEvent) -> None:
-        await self.application_send(_same_scope(envelope), event)
+    def _send(self, envelope: Envelope, event: MessageEvent) -> Awaitable[None]:
+        return self.application_send(_same_scope(envelope), event)
 
     async def _failed(self, instance: Instance, error: BaseException) -> None:
         scope = _same_scope(instance.envelope)

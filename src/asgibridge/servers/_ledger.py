@@ -95,6 +95,6 @@ class Ledger:
             else:
                 self.forget(delivery)
                 self._reporter.settled(
-                    delivery.envelope, settlement, delivery.pulled_at
+                    delivery.envelope, settlement, delivery.pulled_at, reason
                 )
                 return

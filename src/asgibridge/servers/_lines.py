@@ -23,6 +23,7 @@ __all__ = (
     "LineSource",
     "LineWriter",
     "read_lines",
+    "tell_lost",
 )
 
 # Longer lines are refused: something else than a message is being sent.
@@ -78,12 +79,20 @@ async def read_lines(
             yield text
 
 
+def tell_lost(memory: MemorySource) -> None:
+    """Tell the log what goes with a source that nobody can read again."""
+    if memory.unsettled:
+        logger.warning(
+            "%d messages were read and not handled; they are lost", memory.unsettled
+        )
+
+
 @final
 @attrs.define(eq=False)
 class LineSource:
     """Takes each line for a message; ends with the stream.
 
-    What was read is in memory only, and lost with the process.
+    What was read is in memory only, and lost with the process; the log says so.
 
     Args:
         open_reader: Opens the stream, until its context manager is left.
@@ -131,6 +140,7 @@ class LineSource:
             self._task.cancel()
             await asyncio.wait([self._task])
         await self._stack.aclose()
+        tell_lost(self.memory)
         await self.memory.close()
 
     async def _read(self, reader: LineReader) -> None:

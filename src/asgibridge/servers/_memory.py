@@ -63,6 +63,11 @@ class MemorySource:
         """Return how many messages wait to be pulled."""
         return len(self._queue)
 
+    @property
+    def unsettled(self) -> int:
+        """How many messages were added and are not done with."""
+        return len(self._queue) + len(self._out) + len(self._delayed)
+
     async def put(self, message: Message) -> None:
         """Add a message; wait while the queue is full."""
         while len(self._queue) >= self.max_size:

@@ -44,10 +44,13 @@ class Reporter:
             for observer in self.observers:
                 self._tell(observer.closed, scope_id, seconds, reason)
 
-    def settled(self, envelope: Envelope, how: Settlement, since: float) -> None:
+    def settled(
+        self, envelope: Envelope, how: Settlement, since: float, reason: str
+    ) -> None:
         """Report the settlement of a message that was pulled at *since*."""
         if how is Settlement.DEAD:
-            logger.error("A message of %r is a dead letter", envelope.scope_id)
+            scope_id = envelope.scope_id
+            logger.error("A message of %r is a dead letter: %s", scope_id, reason)
         if self.observers:
             seconds = self.clock() - since
             for observer in self.observers:

@@ -74,14 +74,24 @@ class InstanceRunner:
         dispatcher = self.dispatcher
         dispatcher.reporter.opened(instance.conversation.scope_id)
         reason: CloseReason = "failed"
+        error: BaseException | None = None
         try:
-            error = await self._call(instance)
-            dispatcher.relax(instance)
+            try:
+                # A partial each: cheaper than a closure that Python code would make.
+                await self.application(
+                    self.make_scope(instance.envelope),
+                    functools.partial(self._receive, instance),
+                    functools.partial(self._send, instance),
+                )
+            except (asyncio.CancelledError, Exception) as exc:  # noqa: BLE001 - handed to _conclude
+                error = exc
+            dispatcher.endings.has_worked(instance)
             reason = instance.closing or ("returned" if error is None else "failed")
             # Most end at their disconnect event, and leave nothing behind.
             if error is not None or instance.in_hand or not instance.was_told:
                 await self._conclude(instance, error)
         finally:
+            del error  # it refers to this frame, which would refer to it
             # Cancelled while it settled.
             if instance.in_hand is not None:
                 dispatcher.leftover.append(instance.in_hand)
@@ -90,20 +100,6 @@ class InstanceRunner:
             dispatcher.reporter.closed(
                 instance.conversation.scope_id, instance.opened_at, reason
             )
-
-    async def _call(self, instance: Instance) -> BaseException | None:
-        """Run the application; return what it raised."""
-        # A partial each: cheaper than a closure that Python code would make.
-        receive = functools.partial(self._receive, instance)
-        send = functools.partial(self._send, instance)
-        try:
-            scope = self.make_scope(instance.envelope)
-            await self.application(scope, receive, send)
-        except asyncio.CancelledError as exc:
-            return exc
-        except Exception as exc:  # noqa: BLE001 - handed to _conclude
-            return exc
-        return None
 
     # What the application calls
 
@@ -124,10 +120,11 @@ class InstanceRunner:
                 if inbox:
                     return dispatcher.take(instance).envelope.event
                 waiter = dispatcher.park(instance)
-                try:
-                    await waiter
-                finally:
-                    dispatcher.unpark(instance)
+                if waiter is not None:
+                    try:
+                        await waiter
+                    finally:
+                        dispatcher.unpark(instance)
             return await self._tell(instance, instance.closing)
         finally:
             instance.is_receiving = False
@@ -136,14 +133,14 @@ class InstanceRunner:
         """Return the event that tells an instance to end; once."""
         if instance.was_told:
             # It does not care for its end, and nothing will come any more.
-            self.dispatcher.cancel(instance, reason)
+            self.dispatcher.endings.cancel(instance, reason)
             await asyncio.get_running_loop().create_future()
         instance.was_told = True
         return self.disconnect(instance.envelope.scope, reason)
 
     async def _finish(self, instance: Instance, delivery: Delivery) -> None:
         delivery.handled = True
-        self.dispatcher.relax(instance)
+        self.dispatcher.endings.has_worked(instance)
         try:
             await self.ledger.settle(delivery, Settlement.DONE)
         except LeaseLostError:

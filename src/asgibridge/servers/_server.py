@@ -1,9 +1,7 @@
 """The server that holds no client sockets."""
 
 import asyncio
-import contextlib
-import signal
-from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any, final
 
 import attrs
@@ -25,8 +23,9 @@ from ._lifespan import Lifespan, LifespanMode
 from ._limits import Limits
 from ._reporter import Reporter
 from ._runner import disconnect_event
+from ._signals import stop_on_signals
 
-__all__ = ("StatelessServer", "stop_on_signals")
+__all__ = ("StatelessServer",)
 
 # More than this at once does not make anything faster, and less of it has to
 # be given back at shutdown.
@@ -246,17 +245,3 @@ class StatelessServer:
             return False
         task.result()
         return not self._stopping.is_set()
-
-
-@contextlib.contextmanager
-def stop_on_signals(stop: Callable[[], None]) -> Generator[None, None, None]:
-    """Call *stop* on the running loop for each SIGTERM and SIGINT."""
-    loop = asyncio.get_running_loop()
-    handled = (signal.SIGTERM, signal.SIGINT)
-    for number in handled:
-        loop.add_signal_handler(number, stop)
-    try:
-        yield
-    finally:
-        for number in handled:
-            loop.remove_signal_handler(number)

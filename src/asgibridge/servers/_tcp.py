@@ -11,7 +11,7 @@ from ..errors import SourceError, WireFormatError
 from ..types import Envelope, MessageEvent, Settlement
 from ._codec import LineCodec, recipient
 from ._envelope import Message
-from ._lines import MAX_LINE_BYTES, read_lines
+from ._lines import MAX_LINE_BYTES, read_lines, tell_lost
 from ._memory import MemorySource
 from ._publish import published
 from ._reporter import logger
@@ -91,6 +91,8 @@ class TcpSource:
         """Stop listening, and hang up on everybody."""
         if self._server is not None:
             self._server.close()
+        # Before the farewells of those who are hung up on, which are none's.
+        tell_lost(self._memory)
         for task in self._tasks:
             task.cancel()
         if self._tasks:

@@ -119,7 +119,16 @@ class NatsConnection:
     async def publish(
         self, subject: str, payload: bytes, headers: dict[str, str]
     ) -> None:
-        """Publish to a stream, and wait until it is stored."""
+        """Publish to a stream, and wait until it is stored.
+
+        Raises:
+            ConnectionError: If the server is not reachable.  nats-py would keep
+                the message until it is, and send it when this process may not
+                have the right to any more.
+        """
+        if not self.client.is_connected:
+            msg = f"NATS at {_without_password(self.url)} is not reachable"
+            raise ConnectionError(msg)
         await self.js.publish(subject, payload, headers=headers, timeout=self.timeout)
 
     async def close(self) -> None:

@@ -9,6 +9,7 @@ import attrs
 from ...types import Envelope, MessageEvent
 from .._codec import dump_json, recipient
 from .._envelope import Message
+from .._lease import token_of
 from .._publish import published
 from .._reporter import logger
 from ._connection import NatsConnection, is_passing
@@ -41,6 +42,7 @@ class NatsSink:
 
     async def send(self, envelope: Envelope, event: MessageEvent, /) -> None:
         """Publish an event."""
+        token = token_of(envelope, "NatsSource")
         connection, layout = self._source.connection, self._source.layout
         message = published(envelope, event)
         if message is None:
@@ -52,7 +54,7 @@ class NatsSink:
         headers = {"Nats-Msg-Id": secrets.token_hex(8)}
         attempt = 0
         while True:
-            self._source.lease_of(envelope)  # or raise
+            self._source.leases.find(token)  # or raise
             try:
                 await connection.publish(subject, payload, headers)
             except Exception as exc:

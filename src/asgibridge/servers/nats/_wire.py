@@ -1,25 +1,14 @@
 """Messages and events as NATS messages."""
 
-from typing import final
-
 import attrs
 
 from ...errors import WireFormatError
 from .._codec import dump_json, load_json
 from .._envelope import Message
+from .._lease import Token
 from .._publish import message_from
 
-__all__ = ("NatsToken", "decode", "encode")
-
-
-@final
-@attrs.frozen
-class NatsToken:
-    """Which message, and under which lease it was taken."""
-
-    partition: int
-    term: int
-    sequence: int
+__all__ = ("decode", "encode")
 
 
 def encode(message: Message) -> bytes:
@@ -36,7 +25,7 @@ def encode(message: Message) -> bytes:
     return dump_json(fields).encode()
 
 
-def decode(payload: bytes, token: NatsToken, count: int) -> Message:
+def decode(payload: bytes, token: Token, count: int) -> Message:
     """Return the message in a payload.
 
     Besides what `encode` makes, it may have a ``text`` in place of the event.

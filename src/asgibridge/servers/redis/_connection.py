@@ -38,7 +38,7 @@ class _Call:
 
     script: str
     keys: Sequence[str]
-    args: Sequence[str | int]
+    args: Sequence[bytes | int]
     answer: asyncio.Future[Any]
     outlasts: bool
 
@@ -83,7 +83,8 @@ class RedisConnection:
                 protocol=2,
             )
         except ValueError as exc:
-            msg = f"cannot use {self.url!r} as the address of a Redis server: {exc}"
+            where = _without_password(self.url)
+            msg = f"cannot use {where!r} as the address of a Redis server: {exc}"
             raise SourceError(msg) from exc
         self._client = Redis.from_pool(pool)
 
@@ -123,9 +124,12 @@ class RedisConnection:
             redis.exceptions.RedisError: If the script fails.
             redis.exceptions.ConnectionError: If the server is not reachable,
                 unless *outlasts*; whether the script ran is not known.
+            UnicodeEncodeError: If an argument is not fit for UTF-8.
         """
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._calls.append(_Call(script, keys, args, answer, outlasts))
+        # Encoded here: what cannot be is the caller's trouble, and no other's.
+        encoded = [one.encode() if isinstance(one, str) else one for one in args]
+        self._calls.append(_Call(script, keys, encoded, answer, outlasts))
         self._wanted.set()
         return await answer
 
@@ -164,6 +168,9 @@ class RedisConnection:
                     logger.error("Redis is not reachable: %s", exc)
                     self._try_again(calls, exc)
                     await asyncio.sleep(self.backoff.delay(attempt))
+                except Exception as exc:  # noqa: BLE001 - the callers', who wait
+                    for call in calls:
+                        _fail(call, exc)
                 else:
                     attempt = 0
             if is_cancelled():
@@ -186,21 +193,22 @@ class RedisConnection:
             if isinstance(answer, exceptions.ConnectionError):
                 raise answer
         for call, answer in zip(calls, answers, strict=True):
-            if call.answer.done():
-                continue
             if isinstance(answer, Exception):
-                call.answer.set_exception(answer)
-            else:
+                _fail(call, answer)
+            elif not call.answer.done():
                 call.answer.set_result(answer)
 
     def _try_again(self, calls: Sequence[_Call], exc: BaseException) -> None:
         for call in reversed(calls):
-            if call.answer.done():
-                continue
             if call.outlasts:
-                self._calls.appendleft(call)
+                self._calls.appendleft(call)  # left out next time if given up
             else:
-                call.answer.set_exception(exc)
+                _fail(call, exc)
+
+
+def _fail(call: _Call, exc: BaseException) -> None:
+    if not call.answer.done():
+        call.answer.set_exception(exc)
 
 
 def _opening_error(exc: BaseException, where: str) -> Exception:

@@ -128,23 +128,30 @@ CLAIM: Final = (
     _FENCE
     + """
 local claimed = redis.pcall('XAUTOCLAIM', KEYS[2], ARGV[2], ARGV[3], 0, ARGV[4],
-                            'COUNT', ARGV[5])
+                            'COUNT', ARGV[5], unpack(ARGV, 6))
 if claimed.err then
   if string.find(claimed.err, 'NOGROUP') then return {'0-0', {}, {}} end
   return claimed
 end
-local entries, counts = claimed[2], {}
-for i, entry in ipairs(entries) do
-  local pending = redis.call('XPENDING', KEYS[2], ARGV[2], entry[1], entry[1], 1)
-  counts[i] = pending[1] and pending[1][4] or 1
+local entries, counts = {}, {}
+for _, entry in ipairs(claimed[2]) do
+  if type(entry) == 'string' then
+    entry = redis.call('XRANGE', KEYS[2], entry, entry)[1]
+  end
+  if entry then
+    local pending = redis.call('XPENDING', KEYS[2], ARGV[2], entry[1], entry[1], 1)
+    entries[#entries + 1] = entry
+    counts[#counts + 1] = pending[1] and pending[1][4] or 1
+  end
 end
 return {claimed[1], entries, counts}
 """
 )
-"""Claim what an earlier owner took and did not settle.
+"""Claim what was taken and not settled.
 
-KEYS: lease, stream.  ARGV: value, group, consumer, cursor, count.  Returns the
-next cursor, entries, and how often each was delivered.
+KEYS: lease, stream.  ARGV: value, group, consumer, cursor, count, and JUSTID if
+it does not count as a delivery.  Returns the next cursor, entries, and how often
+each was delivered.
 """
 
 DONE: Final = (

@@ -4,15 +4,15 @@ from typing import final
 
 import attrs
 
-from ...errors import LeaseLostError
 from ...types import Envelope, MessageEvent
 from .._codec import dump_json, recipient
 from .._envelope import Message
+from .._lease import lost, token_of
 from .._publish import published
 from ._connection import RedisConnection
 from ._layout import RedisLayout
 from ._scripts import LOST, SEND
-from ._wire import RedisToken, encode
+from ._wire import encode
 
 __all__ = ("RedisPublisher", "RedisSink")
 
@@ -46,10 +46,7 @@ class RedisSink:
 
     async def send(self, envelope: Envelope, event: MessageEvent, /) -> None:
         """Add an event to its stream."""
-        token = envelope.token
-        if not isinstance(token, RedisToken):
-            msg = f"a message of another source than RedisSource: {envelope!r}"
-            raise TypeError(msg)
+        token = token_of(envelope, "RedisSource")
         message = published(envelope, event)
         if message is None:
             stream, limit = self._layout.out, self.max_events
@@ -59,14 +56,10 @@ class RedisSink:
             stream, limit = self._layout.stream_for(message.scope_id), 0
             fields = _flat(message)
         keys = [self._layout.lease(token.partition), stream]
-        args: list[str | int] = [token.lease, limit, *fields]
+        args: list[str | int] = [token.term, limit, *fields]
         answer = await self._connection.call(SEND, keys, args, outlasts=True)
         if answer == LOST:
-            msg = (
-                f"partition {token.partition} has another owner now, which will"
-                f" handle {envelope.scope_id!r}; this process may not send for it"
-            )
-            raise LeaseLostError(msg)
+            raise lost(token)
 
     async def close(self) -> None:
         """Do nothing: the source does."""

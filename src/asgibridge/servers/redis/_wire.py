@@ -1,25 +1,16 @@
 """Messages and events as entries of Redis streams."""
 
 from collections.abc import Mapping
-from typing import Any, final
+from typing import Any
 
 import attrs
 
 from .._codec import dump_json, load_json
 from .._envelope import Message
+from .._lease import Token
 from .._publish import message_from
 
-__all__ = ("RedisToken", "decode", "encode")
-
-
-@final
-@attrs.frozen
-class RedisToken:
-    """Where a message is, and under which lease it was taken."""
-
-    partition: int
-    lease: str  # the value of the lease
-    entry_id: str
+__all__ = ("decode", "encode")
 
 
 def encode(message: Message) -> dict[str, str]:
@@ -35,7 +26,7 @@ def encode(message: Message) -> dict[str, str]:
     }
 
 
-def decode(fields: Mapping[str, str], token: RedisToken, count: int) -> Message:
+def decode(fields: Mapping[str, str], token: Token, count: int) -> Message:
     """Return the message in an entry.
 
     Besides what `encode` makes, it may have a ``text`` in place of the event.
@@ -48,4 +39,4 @@ def decode(fields: Mapping[str, str], token: RedisToken, count: int) -> Message:
         if name in data:
             data[name] = load_json(data[name])
     message = message_from(data, default_scope={"type": "message"})
-    return attrs.evolve(message, token=token, delivery_count=count, term=token.lease)
+    return attrs.evolve(message, token=token, delivery_count=count, term=token.term)
