@@ -23,7 +23,9 @@ async def main(url: str, name: str = "chat") -> None:
     await connection.open()
     lines = LineSource(open_stdin)
     await lines.open()
-    printing = asyncio.create_task(print_events(connection, layout))
+    # Found out before anything is said, so that no answer is missed.
+    last = await newest(connection, layout)
+    printing = asyncio.create_task(print_events(connection, layout, last))
     publisher = RedisPublisher(connection, layout)
     while batch := await lines.pull(100):
         await publisher.publish(*batch)
@@ -36,9 +38,19 @@ async def main(url: str, name: str = "chat") -> None:
     await connection.close()
 
 
-async def print_events(connection: RedisConnection, layout: RedisLayout) -> None:
-    """Print what the workers send, from now on."""
-    codec, last = LineCodec(), "$"
+async def newest(connection: RedisConnection, layout: RedisLayout) -> str:
+    """Return the id of the last event so far."""
+    entries: list[_Entry] = await connection.command(
+        "XREVRANGE", layout.out, "+", "-", "COUNT", 1
+    )
+    return entries[0][0].decode() if entries else "0-0"
+
+
+async def print_events(
+    connection: RedisConnection, layout: RedisLayout, last: str
+) -> None:
+    """Print what the workers send after the event *last*."""
+    codec = LineCodec()
     while True:
         answer: _Answer | None = await connection.command(
             "XREAD", "BLOCK", 2000, "STREAMS", layout.out, last
