@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Final
 
 import attrs
+import click
 import httpx
 import pytest
+
+from asgibridge.cli._main import COMMANDS, cli
 
 _ROOT: Final = Path(__file__).parents[1]
 _README: Final = _ROOT / "README.md"
@@ -154,3 +157,24 @@ def test_links(page: str) -> None:
     for target in inside:
         assert (_ROOT / target.partition("#")[0]).exists(), target
     assert len(targets) >= (12 if page == "README.md" else 0)
+
+
+def test_command_line_is_as_shown() -> None:
+    """Every command is there, and each option exists; all of them if no "[...]"."""
+    text = _README.read_text("utf-8")
+    (block,) = re.findall(r"```text\n(asgibridge serve .*?)```", text, re.DOTALL)
+    shown = dict(
+        re.findall(r"^asgibridge (\w+)((?:.|\n(?! *asgibridge))*)", block, re.MULTILINE)
+    )
+    assert shown.keys() == COMMANDS.keys()
+    for name, line in shown.items():
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None
+        options = {
+            option
+            for parameter in command.params
+            for option in (*parameter.opts, *parameter.secondary_opts)
+            if option.startswith("--")
+        }
+        found = set(re.findall(r"--[\w-]+", line))
+        assert found == options or (found < options and "[...]" in line), name
