@@ -51,9 +51,9 @@ def read(page: str) -> Sequence[Result]:
 
 def _result(title: str, section: str) -> Result:
     rows = {name: float(time.replace(",", "")) for name, time in _ROW.findall(section)}
-    # A floor is no competitor, and variants of one's own are not one's best.
-    ours = ("asgibridge", "asgiref", "floor")
-    others = [(name, time) for name, time in rows.items() if not name.startswith(ours)]
+    # A bare hand-off, without context or cancellation, is no competitor.
+    no_other = ("asgibridge", "asgiref", "bare ", "floor")
+    others = [row for row in rows.items() if not row[0].startswith(no_other)]
     other = min(others, key=lambda row: row[1], default=None)
     return Result(title, rows["asgibridge"], rows["asgiref"], other)
 

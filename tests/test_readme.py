@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from asgibridge.cli._main import COMMANDS, cli
+from bench.scenarios import ALL as SCENARIOS
 
 _ROOT: Final = Path(__file__).parents[1]
 _README: Final = _ROOT / "README.md"
@@ -135,6 +136,16 @@ def test_speed_is_what_was_measured() -> None:
     assert readme == names["with_table"](readme, results)
     plot = names["plot"](results, names["machine"](page))
     assert names["PLOT"].read_text("utf-8") == plot
+    # What only hands over is no competitor: see `Kind` of the benchmarks.
+    floors = {it.name for scenario in SCENARIOS for it in scenario.contenders}
+    floors -= {
+        it.name
+        for scenario in SCENARIOS
+        for it in scenario.contenders
+        if it.kind != "floor"
+    }
+    assert floors
+    assert not {it.other[0] for it in results if it.other is not None} & floors
     # As text, not only as the same function computes it.
     for name in ("a", "b", "c", "d", "g", "r"):
         (section,) = re.findall(rf"^## {name}: [^#]*", page, re.MULTILINE)
