@@ -23,8 +23,11 @@ async def main(url: str, name: str = "chat") -> None:
     await connection.open()
     lines = LineSource(open_stdin)
     await lines.open()
-    # Found out before anything is said, so that no answer is missed.
-    last = await newest(connection, layout)
+    # From now on: what is there before anybody has said anything, is old.
+    newest: list[_Entry] = await connection.command(
+        "XREVRANGE", layout.out, "+", "-", "COUNT", 1
+    )
+    last = newest[0][0].decode() if newest else "0-0"
     printing = asyncio.create_task(print_events(connection, layout, last))
     publisher = RedisPublisher(connection, layout)
     while batch := await lines.pull(100):
@@ -38,18 +41,10 @@ async def main(url: str, name: str = "chat") -> None:
     await connection.close()
 
 
-async def newest(connection: RedisConnection, layout: RedisLayout) -> str:
-    """Return the id of the last event so far."""
-    entries: list[_Entry] = await connection.command(
-        "XREVRANGE", layout.out, "+", "-", "COUNT", 1
-    )
-    return entries[0][0].decode() if entries else "0-0"
-
-
 async def print_events(
     connection: RedisConnection, layout: RedisLayout, last: str
 ) -> None:
-    """Print what the workers send after the event *last*."""
+    """Print what the workers send after the entry *last*."""
     codec = LineCodec()
     while True:
         answer: _Answer | None = await connection.command(
