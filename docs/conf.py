@@ -6,6 +6,7 @@ Nothing is fetched while it is built, and the pages load nothing from elsewhere.
 import builtins
 import hashlib
 import re
+from html import escape
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any, Final
@@ -32,6 +33,8 @@ html_title = "asgibridge"
 html_static_path = ["_static"]
 html_css_files = ["asgibridge.css"]
 html_show_copyright = False
+# The theme's own underlines the names of modules, as if they were links.
+pygments_dark_style = "github-dark"
 
 myst_enable_extensions = ["deflist", "fieldlist"]
 myst_heading_anchors = 4
@@ -41,7 +44,9 @@ autodoc_default_options = {
     "undoc-members": True,
     "imported-members": True,
     # What private bases have is public; what these have is in Python's own pages.
-    "inherited-members": "object,Protocol,dict,BaseException,OSError,Enum,str,int",
+    "inherited-members": (
+        "object,Protocol,dict,BaseException,ImportError,OSError,Enum,str,int"
+    ),
 }
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
@@ -89,21 +94,41 @@ def _resolve_short_name(
     return link
 
 
-def _shorten_type_variables(
+# Defaults that Python cannot write as code, and what they are called instead.
+_DEFAULTS: Final = (
+    (r"<(?:function|built-in method) (?:\w+\.)*(\w+)[^>]*>", r"\1"),
+    (r"<class '(?:\w+\.)*(\w+)'>", r"\1"),
+    (r"<Logger (\S+) \([^)]*\)>", r"getLogger('\1')"),
+    (r"\bNOTHING\b", "..."),  # attrs calls a function for it
+    (r"~(?:\w+\.)*~?(P|T|T_co|Ts)\b", r"\1"),
+)
+
+
+def _write_readably(
     _app: Sphinx,
-    _what: str,
+    what: str,
     _name: str,
-    _obj: object,
+    obj: object,
     _options: object,
     signature: str | None,
     returns: str | None,
 ) -> tuple[str | None, str | None]:
-    """Write ``T`` for ``~asgibridge.types._executors.T``."""
-    shortened = [
-        part and re.sub(r"~(?:\w+\.)*~?(P|T|T_co|Ts)\b", r"\1", part)
-        for part in (signature, returns)
-    ]
-    return shortened[0], shortened[1]
+    """Write a signature as a person would; a Protocol is not called at all."""
+    if what == "class" and getattr(obj, "_is_protocol", False):
+        return "", returns
+    for pattern, text in _DEFAULTS:
+        signature = signature and re.sub(pattern, text, signature)
+        returns = returns and re.sub(pattern, text, returns)
+    return signature, returns
+
+
+def _heading_above(node: nodes.Element) -> str:
+    """Return the title of the section that a node is in."""
+    parent: nodes.Element | None = node
+    while parent is not None and not isinstance(parent, nodes.section):
+        parent = parent.parent
+    title = None if parent is None else parent.next_node(nodes.title)
+    return "" if title is None else title.astext()
 
 
 class _ShowDiagrams(SphinxPostTransform):
@@ -121,7 +146,10 @@ class _ShowDiagrams(SphinxPostTransform):
             picture = _DOCS / "_diagrams" / f"{digest}.svg"
             if picture.exists():
                 svg = picture.read_text("utf-8")
-                html = f'<div class="diagram" role="img">{svg}</div>'
+                label = escape(f"Diagram: {_heading_above(node)}")
+                # Focusable, since it scrolls where the screen is narrow.
+                attributes = f'role="img" aria-label="{label}" tabindex="0"'
+                html = f'<div class="diagram" {attributes}>{svg}</div>'
                 node.replace_self(nodes.raw("", html, format="html"))
             else:
                 node["language"] = "text"
@@ -168,7 +196,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Connect what is above."""
     app.add_post_transform(_ShowDiagrams)
     app.add_post_transform(_LeaveBuiltins)
-    app.connect("autodoc-process-signature", _shorten_type_variables)
+    app.connect("autodoc-process-signature", _write_readably)
     app.connect("missing-reference", _resolve_short_name)
     app.connect("builder-inited", _write_changelog)
     return {"parallel_read_safe": True}

@@ -29,6 +29,7 @@ import attrs
 import pytest
 
 import asgibridge
+from tests.oracle._all import ALL as CLAUSES
 
 _DOCS: Final = Path(__file__).parents[1] / "docs"
 _PARTS: Final = re.compile(
@@ -257,3 +258,48 @@ def test_engine_page_names_what_there_is() -> None:
     names = set(re.findall(r"`(_?[A-Za-z]\w*)`", page))
     assert {name for name in names if not re.search(rf"\b{name}\b", text)} == set()
     assert len(names) > 20
+
+
+def _verdicts() -> dict[str, dict[str, tuple[str, str]]]:
+    """Return promise and asgiref's verdict by group and clause, as they are published."""
+    page = (_DOCS / "design" / "asgiref-differences.md").read_text("utf-8")
+    row = r"^\| (.+) \| `(\w+)` \| kept \| (.+) \|$"
+    return {
+        section.partition("\n")[0]: {
+            clause: (promise.replace("\\|", "|"), verdict)
+            for promise, clause, verdict in re.findall(row, section, re.MULTILINE)
+        }
+        for section in re.split(r"^## ", page, flags=re.MULTILINE)[1:]
+    }
+
+
+def test_differences_have_every_clause() -> None:
+    """A clause that is added, or says something else, gets into the table.
+
+    ``python -m tests.oracle table`` writes it; asgiref's verdicts take minutes.
+    """
+    published = {
+        (group, clause, promise)
+        for group, clauses in _verdicts().items()
+        for clause, (promise, _) in clauses.items()
+    }
+    assert published == {(it.group, it.name, it.promise) for it in CLAUSES}
+
+
+def test_comparison_counts_what_the_differences_say() -> None:
+    """As many promises, and as many kept by asgiref, in the same order."""
+    page = (_DOCS / "comparison.md").read_text("utf-8")
+    counts = re.findall(r"^\| ([A-Z][^|]*) \| (\d+) \| (\d+) \|$", page, re.MULTILINE)
+    assert counts == [
+        (group, str(len(found)), str(sum(it == "kept" for _, it in found.values())))
+        for group, found in _verdicts().items()
+    ]
+    assert len(counts) > 4
+
+
+def test_comparison_names_the_version_that_was_measured() -> None:
+    """The same asgiref as in the table."""
+    differences = (_DOCS / "design" / "asgiref-differences.md").read_text("utf-8")
+    (version,) = re.findall(r"and asgiref ([\d.]+) on", differences)
+    page = (_DOCS / "comparison.md").read_text("utf-8")
+    assert f"asgiref {version}" in page

@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -9,10 +10,15 @@ from pathlib import Path
 from typing import Final
 
 import attrs
+import click
 import httpx
 import pytest
 
-_README: Final = Path(__file__).parents[1] / "README.md"
+from asgibridge.cli._main import COMMANDS, cli
+from bench.scenarios import ALL as SCENARIOS
+
+_ROOT: Final = Path(__file__).parents[1]
+_README: Final = _ROOT / "README.md"
 _FENCE: Final = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE_NAME: Final = re.compile(r"# (\w+\.py)\n")
 
@@ -119,3 +125,67 @@ def test_commands_are_where_ci_reads_them(job: str) -> None:
     text = _README.read_text(encoding="utf-8")
     (line,) = re.findall(rf"^- {job}: `(.+)`$", text, re.MULTILINE)
     assert line.startswith("pip install -e '.[")
+
+
+def test_speed_is_what_was_measured() -> None:
+    """Table and plot say what the page of measurements says; docs/speed.py does it."""
+    names = runpy.run_path(str(_ROOT / "docs" / "speed.py"))
+    page = names["SOURCE"].read_text("utf-8")
+    results = names["read"](page)
+    readme = _README.read_text("utf-8")
+    assert readme == names["with_table"](readme, results)
+    plot = names["plot"](results, names["machine"](page))
+    assert names["PLOT"].read_text("utf-8") == plot
+    # What only hands over is no competitor: see `Kind` of the benchmarks.
+    floors = {it.name for scenario in SCENARIOS for it in scenario.contenders}
+    floors -= {
+        it.name
+        for scenario in SCENARIOS
+        for it in scenario.contenders
+        if it.kind != "floor"
+    }
+    assert floors
+    assert not {it.other[0] for it in results if it.other is not None} & floors
+    # As text, not only as the same function computes it.
+    for name in ("a", "b", "c", "d", "g", "r"):
+        (section,) = re.findall(rf"^## {name}: [^#]*", page, re.MULTILINE)
+        ours, asgiref = (
+            re.findall(rf"^\| {who} \| ([\d.]+) ", section, re.MULTILINE)[0]
+            for who in ("asgibridge", "asgiref")
+        )
+        assert f"| {float(ours):g} µs | {float(asgiref):g} µs |" in readme
+        assert f">{float(asgiref) / float(ours):.2g}</text>" in plot
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"]
+)
+def test_links(page: str) -> None:
+    """What a page refers to is there; the pages below docs have a test of their own."""
+    text = (_ROOT / page).read_text("utf-8")
+    targets = re.findall(r"\]\(([^)\s]+)\)", text)
+    inside = [target for target in targets if "://" not in target]
+    for target in inside:
+        assert (_ROOT / target.partition("#")[0]).exists(), target
+    assert len(targets) >= (12 if page == "README.md" else 0)
+
+
+def test_command_line_is_as_shown() -> None:
+    """Every command is there, and each option exists; all of them if no "[...]"."""
+    text = _README.read_text("utf-8")
+    (block,) = re.findall(r"```text\n(asgibridge serve .*?)```", text, re.DOTALL)
+    shown = dict(
+        re.findall(r"^asgibridge (\w+)((?:.|\n(?! *asgibridge))*)", block, re.MULTILINE)
+    )
+    assert shown.keys() == COMMANDS.keys()
+    for name, line in shown.items():
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None
+        options = {
+            option
+            for parameter in command.params
+            for option in (*parameter.opts, *parameter.secondary_opts)
+            if option.startswith("--")
+        }
+        found = set(re.findall(r"--[\w-]+", line))
+        assert found == options or (found < options and "[...]" in line), name

@@ -102,3 +102,16 @@ def test_library_errors_become_one_line() -> None:
     assert caught.value.exit_code == 2
     with pytest.raises(ZeroDivisionError), one_line_errors():
         raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_is_explained(name: str) -> None:
+    """Each command, and each of its options, says what it does, in whole lines."""
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    result = CliRunner().invoke(cli, [name, "--help"])
+    assert result.exit_code == 0
+    options = [it for it in command.params if isinstance(it, click.Option)]
+    assert options
+    assert [it.name for it in options if not it.help] == []
+    assert not command.get_short_help_str(limit=60).endswith("...")

@@ -156,6 +156,7 @@ def test_a_timeline_that_cannot_be_written_anymore(
         (["served_apps:absent"], "no attribute 'absent'"),
         (["served_apps:number"], "'served_apps:number' is neither a WSGI"),
         (["served_apps:both"], "say --wsgi or --asgi"),
+        (["served_apps:both", "--wsgi", "--asgi"], "exclude each other"),
         (["served_apps:asgi", "--threads", "3"], "--threads is for WSGI"),
         (["served_apps:asgi", "--timeline", "t.html"], "--timeline is for WSGI"),
         (

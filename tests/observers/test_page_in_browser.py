@@ -1,38 +1,24 @@
 """The timeline in headless Chromium: what a person sees and does.
 
-Needs the programs chromium and chromedriver; skipped where they are missing.
-Set ASGIBRIDGE_SCREENSHOTS to a folder to keep pictures of what was seen.
+Skipped where there is no browser; see tests/browser.py.
 """
 
 import asyncio
-import os
-import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
-from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
-from selenium.webdriver.common.by import By
-from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.ui import WebDriverWait
 
 from asgibridge import Bridge
 from asgibridge.observers import TimelineAction, TimelineObserver, TimelinePage
+from tests.browser import Browser, needs_browser, open_browser
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None or DRIVER is None,
-    reason="NOT TESTED IN A BROWSER: install chromium and chromedriver",
-)
+pytestmark = needs_browser
 
 Loose = Any  # an application under test need not be typed
 
@@ -50,6 +36,8 @@ class Application:
         async with self._bridge.thread_sensitive_context():
             if scope["path"] == "/stream":
                 await self.stream(send)
+            elif scope["path"] == "/large":
+                await self.large(send)
             else:
                 await self.answer(scope["path"], send)
 
@@ -72,6 +60,16 @@ class Application:
             event = {"type": "http.response.body", "body": body, "more_body": True}
             await send(event)
         await send({"type": "http.response.body", "body": b"end"})
+
+    async def large(self, send: Loose) -> None:
+        """Send more than anybody wants to read, in 256 parts."""
+        load = self._bridge.sync_to_async(lambda: b"large \0" * 4096)
+        headers = [(b"content-type", b"application/octet-stream")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        for _ in range(256):
+            event = {"type": "http.response.body", "body": await load()}
+            await send({**event, "more_body": True})
+        await send({"type": "http.response.body"})
 
     def load_user(self, number: int) -> int:
         """Take a while."""
@@ -98,6 +96,7 @@ ACTIONS = [
     TimelineAction("Sync view", "/sync", "blocks, and fetches asynchronously"),
     TimelineAction("Stream", "/stream", "five parts, each loaded by blocking code"),
     TimelineAction("Failure", "/fail", "raises in blocking code"),
+    TimelineAction("Large", "/large", "seven megabytes"),
 ]
 
 
@@ -118,86 +117,18 @@ def address() -> Iterator[str]:
         thread.join()
 
 
-class Browser:
-    """A page in a browser, and what tests do with it."""
-
-    def __init__(self, driver: webdriver.Chrome) -> None:
-        """Take the driver, which somebody else quits."""
-        self.driver = driver
-
-    def all(self, selector: str) -> list[WebElement]:
-        """Return the elements there are now."""
-        return self.driver.find_elements(By.CSS_SELECTOR, selector)
-
-    def one(self, selector: str) -> WebElement:
-        """Return the first element."""
-        return self.driver.find_element(By.CSS_SELECTOR, selector)
-
-    def texts(self, selector: str) -> list[str]:
-        """Return the texts of elements, which may be drawn anew at any time."""
-        script = "return [...document.querySelectorAll(arguments[0])].map(e => e.textContent)"
-        return list(self.driver.execute_script(script, selector))
-
-    def places(self, selector: str) -> list[str]:
-        """Return the texts of elements, and where they are from the left."""
-        script = (
-            "return [...document.querySelectorAll(arguments[0])]"
-            ".map(e => `${e.textContent} at ${e.getAttribute('x')}`)"
-        )
-        return list(self.driver.execute_script(script, selector))
-
-    def hover(self, selector: str) -> bool:
-        """Move the pointer to an element; say whether it was still there."""
-        try:
-            ActionChains(self.driver).move_to_element(self.one(selector)).perform()
-        except StaleElementReferenceException:
-            return False
-        return True
-
-    def wait(self, condition: Callable[[], object]) -> None:
-        """Wait until something is so; the page asks for news four times a second."""
-        WebDriverWait(self.driver, 10, 0.05).until(lambda _: condition())
-
-    def picture(self, name: str) -> None:
-        """Keep a picture, if that is wanted."""
-        if folder := os.environ.get("ASGIBRIDGE_SCREENSHOTS"):
-            self.driver.save_screenshot(str(Path(folder) / f"{name}.png"))
-
-    def errors(self) -> list[str]:
-        """Return what the page complained about."""
-        log = self.driver.get_log("browser")  # type: ignore[no-untyped-call] # selenium's
-        return [str(entry["message"]) for entry in log]
-
-
 @pytest.fixture(scope="module")
-def driver() -> Iterator[webdriver.Chrome]:
+def one_browser() -> Iterator[Browser]:
     """Start a browser without a window."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM or ""
-    for argument in (
-        "headless=new",
-        "no-sandbox",
-        "disable-gpu",
-        "window-size=1280,860",
-    ):
-        options.add_argument(f"--{argument}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    try:
-        yield driver
-    finally:
-        driver.quit()
+    with open_browser() as browser:
+        yield browser
 
 
 @pytest.fixture
-def browser(driver: webdriver.Chrome) -> Browser:
+def browser(one_browser: Browser) -> Browser:
     """Provide the browser as if it was new."""
-    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
-    driver.get("about:blank")
-    browser = Browser(driver)
-    browser.errors()  # those of another test
-    return browser
+    one_browser.renew()
+    return one_browser
 
 
 def test_clicks_make_bars_and_arrows(browser: Browser, address: str) -> None:
@@ -206,7 +137,7 @@ def test_clicks_make_bars_and_arrows(browser: Browser, address: str) -> None:
     assert browser.one("#empty").is_displayed()
     assert browser.all(".bar") == []
     buttons = [button.text for button in browser.all("#actions button.fire")]
-    assert buttons == ["Sync view", "Stream", "Failure"]
+    assert buttons == ["Sync view", "Stream", "Failure", "Large"]
 
     browser.one("[data-action='/sync']").click()
     browser.wait(lambda: "user 1, 3 prices" in browser.one("#actions output").text)
@@ -240,6 +171,16 @@ def test_ten_at_once(browser: Browser, address: str) -> None:
     browser.wait(lambda: "20 calls" in browser.one("#summary").text)
     assert len(browser.all(".lane-name")) > 2
     browser.picture("live-ten")
+    assert browser.errors() == []
+
+
+def test_a_large_answer_is_counted_not_shown(browser: Browser, address: str) -> None:
+    """The page stays alive while it comes, and shows its size."""
+    browser.driver.get(address)
+    browser.one("[data-action='/large']").click()
+    output = browser.all("#actions output")[3]
+    browser.wait(lambda: "7.0 MiB of application/octet-stream" in output.text)
+    browser.wait(lambda: "256 calls" in browser.one("#summary").text)
     assert browser.errors() == []
 
 
@@ -310,20 +251,15 @@ def test_light_and_dark(browser: Browser, tmp_path: Path) -> None:
     browser.picture("dark")
     browser.one("#theme").click()
     assert paper() == light
-    system = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
     browser.driver.refresh()
-    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", system)
+    browser.see(dark=True)
     assert paper() == dark
 
 
 def test_narrow_screen(browser: Browser, tmp_path: Path) -> None:
     """On the width of a phone nothing sticks out."""
     browser.driver.get(recording(tmp_path / "t.html").as_uri())
-    browser.driver.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True},
-    )
-    width = "return document.documentElement.scrollWidth"
-    browser.wait(lambda: browser.driver.execute_script(width) == 390)
+    browser.see(width=390)
+    browser.wait(lambda: browser.page_width() == 390)
     browser.wait(lambda: len(browser.all(".bar")) == 6)
     browser.picture("phone")

@@ -9,17 +9,12 @@ SECRET_KEY = "of an example"  # noqa: S105  # nothing is secret here
 DEBUG = False
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "testserver"]
 
-INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "shop"]
-# The paths of the views decide about middleware: see middleware.py.
-MIDDLEWARE = [
-    "shop.middleware.async_middleware",
-    "shop.middleware.SyncMiddleware",
-]
-if os.environ.get("ASGIBRIDGE_EXAMPLE_MIDDLEWARE") == "none":
-    MIDDLEWARE = []
-elif os.environ.get("ASGIBRIDGE_EXAMPLE_MIDDLEWARE") == "seven":
+# Which middleware there is, the benchmark chooses; by itself, that of middleware.py.
+_CHOICE = os.environ.get("ASGIBRIDGE_EXAMPLE_MIDDLEWARE", "")
+_CHOICES = {
+    "none": [],
     # What `django-admin startproject` puts there.
-    MIDDLEWARE = [
+    "seven": [
         "django.middleware.security.SecurityMiddleware",
         "django.contrib.sessions.middleware.SessionMiddleware",
         "django.middleware.common.CommonMiddleware",
@@ -27,8 +22,20 @@ elif os.environ.get("ASGIBRIDGE_EXAMPLE_MIDDLEWARE") == "seven":
         "django.contrib.auth.middleware.AuthenticationMiddleware",
         "django.contrib.messages.middleware.MessageMiddleware",
         "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    ]
-    INSTALLED_APPS += ["django.contrib.sessions", "django.contrib.messages"]
+    ],
+}
+_NEEDED = {"seven": ["django.contrib.sessions", "django.contrib.messages"]}
+
+INSTALLED_APPS = [
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "shop",
+    *_NEEDED.get(_CHOICE, []),
+]
+MIDDLEWARE = _CHOICES.get(
+    _CHOICE,
+    ["shop.middleware.async_middleware", "shop.middleware.SyncMiddleware"],
+)
 
 ROOT_URLCONF = "shop.urls"
 DATABASES = {

@@ -26,8 +26,8 @@ _STARTUP_FAILED: Final = 3  # uvicorn's code for it
 
 @click.command()
 @click.argument("application", metavar="MODULE:ATTRIBUTE")
-@click.option("--wsgi", "kind", flag_value="wsgi", help="Take it for WSGI.")
-@click.option("--asgi", "kind", flag_value="asgi", help="Take it for ASGI.")
+@click.option("--wsgi", "is_wsgi", is_flag=True, help="Take it for WSGI.")
+@click.option("--asgi", "is_asgi", is_flag=True, help="Take it for ASGI.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Name or address.")
 @click.option(
     "--port",
@@ -58,7 +58,8 @@ _STARTUP_FAILED: Final = 3  # uvicorn's code for it
 def serve(
     *,
     application: str,
-    kind: Kind | None,
+    is_wsgi: bool,
+    is_asgi: bool,
     host: str,
     port: int,
     threads: int | None,
@@ -71,8 +72,9 @@ def serve(
     imported from the current directory or from what is installed.
     """
     with one_line_errors():
+        said = _said(is_wsgi=is_wsgi, is_asgi=is_asgi)
         loaded = load_application(application, directory=Path.cwd())
-        found = application_kind(loaded, name=application, said=kind)
+        found = application_kind(loaded, name=application, said=said)
         if found == "asgi":
             _refuse_options_of_wsgi(threads, timeline_path)
         if timeline_path is not None:
@@ -87,6 +89,15 @@ def serve(
         started = serve_until_signalled(asgi_application, listener, log_level=log_level)
     if not started:
         sys.exit(_STARTUP_FAILED)
+
+
+def _said(*, is_wsgi: bool, is_asgi: bool) -> Kind | None:
+    if is_wsgi and is_asgi:
+        msg = "--wsgi and --asgi exclude each other; without either, it is found out"
+        raise CommandError(msg)
+    if is_wsgi:
+        return "wsgi"
+    return "asgi" if is_asgi else None
 
 
 def _refuse_options_of_wsgi(threads: int | None, timeline_path: Path | None) -> None:

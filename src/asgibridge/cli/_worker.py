@@ -33,7 +33,7 @@ _POSITIVE: Final = click.IntRange(min=1)
 _SECONDS: Final = click.FloatRange(min=0, min_open=True)
 
 
-@click.command()
+@click.command(short_help="Run an ASGI application on messages from a stream.")
 @click.argument("application", metavar="MODULE:ATTRIBUTE")
 @click.option(
     "--source",
@@ -42,7 +42,13 @@ _SECONDS: Final = click.FloatRange(min=0, min_open=True)
     help="- (standard input), tcp://host:port, redis://… or nats://…",
 )
 @click.option("--name", default="asgibridge", show_default=True, help="Stream names.")
-@click.option("--partitions", type=_POSITIVE, default=8, show_default=True)
+@click.option(
+    "--partitions",
+    type=_POSITIVE,
+    default=8,
+    show_default=True,
+    help="How many processes can share the conversations.",
+)
 @click.option(
     "--lease-seconds",
     type=_SECONDS,
@@ -50,9 +56,18 @@ _SECONDS: Final = click.FloatRange(min=0, min_open=True)
     show_default=True,
     help="A process that is silent for so long is taken over.",
 )
-@click.option("--create/--no-create", default=True, help="Make missing streams.")
 @click.option(
-    "--json/--text", "writes_json", default=False, help="Lines that are sent."
+    "--create/--no-create",
+    default=True,
+    show_default=True,
+    help="Whether to make streams that are missing.",
+)
+@click.option(
+    "--json/--text",
+    "writes_json",
+    default=False,
+    show_default=True,
+    help="How lines are written; either is read.",
 )
 @click.option(
     "--max-applications",
@@ -91,7 +106,11 @@ _SECONDS: Final = click.FloatRange(min=0, min_open=True)
     help="Time between two health lines; 0 is none.",
 )
 @click.option(
-    "--log-level", type=click.Choice(_LEVELS), default="info", show_default=True
+    "--log-level",
+    type=click.Choice(_LEVELS),
+    default="info",
+    show_default=True,
+    help="What is logged, to standard error.",
 )
 def worker(
     *,

@@ -33,7 +33,10 @@ REQUEST_HEADER: Final = "x-demo-request"
 
 _FLASK_ROOT: Final = "/flask"
 
-_INDEX: Final = """<!doctype html><title>asgibridge demo</title>
+_INDEX: Final = """<!doctype html><html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">
+<title>asgibridge demo</title>
 <h1>asgibridge demo</h1>
 <p>A Flask application through <code>WsgiToAsgi</code>:
 <ul>
@@ -46,6 +49,7 @@ _INDEX: Final = """<!doctype html><title>asgibridge demo</title>
 <li><a href="/notes">/notes</a> (a POST adds one)
 <li><a href="/notes/slow">/notes/slow</a>
 </ul>
+<p><a href="/timeline/">Every call, live</a>
 """
 
 

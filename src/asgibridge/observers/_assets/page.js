@@ -434,23 +434,41 @@
 
   // -- live --
 
+  // What does not fit into the line is counted, not kept: answers may be large.
+  const SHOWN = 200;
+
+  async function read(response, told) {
+    const reader = response.body.getReader(), decoder = new TextDecoder();
+    const kind = (response.headers.get("content-type") ?? "").split(";")[0];
+    const isText = !kind || /^text\/|json|xml|javascript/.test(kind);
+    let text = "", bytes = 0, part;
+    const answer = () => {
+      const size = bytes > SHOWN || !isText ? `  ${amount(bytes)}` : "";
+      const shown = isText ? text.slice(0, SHOWN).replace(/\s+/g, " ") : `of ${kind}`;
+      return `${response.status}${size}  ${shown}`;
+    };
+    while (!(part = await reader.read()).done) {
+      bytes += part.value.length;
+      if (text.length < SHOWN) text += decoder.decode(part.value.subarray(0, 4 * SHOWN), { stream: true });
+      told(answer());
+    }
+    return answer();
+  }
+
+  function amount(bytes) {
+    if (bytes >= 2 ** 20) return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+    return bytes >= 2 ** 10 ? `${(bytes / 2 ** 10).toFixed(1)} KiB` : `${bytes} bytes`;
+  }
+
   async function fire(action, count, output) {
     follow = true;
     const began = performance.now();
-    const one = async () => {
-      const response = await fetch(action.path, { method: action.method, cache: "no-store" });
-      const reader = response.body.getReader(), decoder = new TextDecoder();
-      let text = "", part;
-      while (!(part = await reader.read()).done) {
-        text += decoder.decode(part.value, { stream: true });
-        if (count === 1) output.textContent = `${response.status}  ${text}`.replace(/\s+/g, " ");
-      }
-      return `${response.status}  ${text}`;
-    };
+    const tell = (text) => { if (count === 1) output.textContent = text; };
+    const one = async () => read(await fetch(action.path, { method: action.method, cache: "no-store" }), tell);
     try {
       const answers = await Promise.all(Array.from({ length: count }, one));
       const took = `${(performance.now() - began).toFixed(0)} ms`;
-      output.textContent = `${count > 1 ? `${count} answers` : answers[0].replace(/\s+/g, " ")}  (${took})`;
+      output.textContent = count > 1 ? `${count} answers  (${took})` : `(${took})  ${answers[0]}`;
     } catch (error) {
       output.textContent = String(error);
     }
