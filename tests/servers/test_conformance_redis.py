@@ -64,7 +64,6 @@ class TestRedisSource(SourceConformance):
         await self.redis.publish(scope_id, *events)
 
 
-
 class TestRedisSink(SinkConformance):
     """Events into a stream, from the owner of the conversation only."""
 
