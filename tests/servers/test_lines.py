@@ -314,6 +314,14 @@ def test_real_streams(tmp_path: Path, kind: str) -> None:
     os.close(stdout)
 
 
+def test_the_null_device() -> None:
+    """A service without standard input has come to the end of it."""
+    with Path(os.devnull).open("rb") as reading, Path(os.devnull).open("wb") as writing:
+        source = LineSource(on(open_stdin, reading))
+        sink = LineSink(on(open_stdout, writing), source)
+        asyncio.run(StatelessServer(echo, source, sink).serve())
+
+
 def test_a_reader_that_went_away() -> None:
     """A broken pipe is the application's to notice, not the end of the server."""
     read_end, write_end = os.pipe()

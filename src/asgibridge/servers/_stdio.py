@@ -76,8 +76,12 @@ async def open_stdout(
 
 
 def _is_regular(file: IO[bytes]) -> bool:
-    """Whether *file* is one that never keeps anybody waiting, and epoll refuses."""
-    return stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+    """Whether *file* is one that never keeps anybody waiting, and epoll refuses.
+
+    Devices such as /dev/null do so as regular files do; terminals do not.
+    """
+    mode = os.fstat(file.fileno()).st_mode
+    return stat.S_ISREG(mode) or (stat.S_ISCHR(mode) and not file.isatty())
 
 
 @contextlib.contextmanager
