@@ -1,7 +1,6 @@
 """asgiref's two context managers."""
 
 from concurrent.futures import Executor
-from contextlib import suppress
 from contextvars import Token
 from types import TracebackType
 from typing import Self
@@ -101,9 +100,11 @@ class ThreadSensitiveContext:
         if token is None or scope is None:
             return
         self.token = self._scope = None
-        CONTEXT_EXECUTORS.pop(self, None)
-        self._exited = True
-        # Left in another task than it was entered in: there is nothing to reset.
-        with suppress(ValueError):
+        if self._executor is not None:
+            CONTEXT_EXECUTORS.pop(self, None)
+            self._exited = True
+        try:  # noqa: SIM105  # suppress() would take longer than all the rest
             THREAD_SENSITIVE_CONTEXT.reset(token)
+        except ValueError:
+            pass  # left in another task than it was entered in: nothing to reset
         await scope.__aexit__(exc, value, tb)
