@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Callable
 from functools import partial
 from types import FunctionType, MethodType
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 __all__ = (
     "is_async",
@@ -22,10 +22,11 @@ _MARKS: Final = frozenset({"_is_coroutine", "_is_coroutine_marker"})
 # Before 3.12 functions are marked for asyncio only.
 _ASYNCIO_MARK: Final[object] = getattr(asyncio.coroutines, "_is_coroutine", None)
 
-iscoroutinefunction: Final[Callable[[object], bool]] = (
+iscoroutinefunction: Final = cast(
+    "Callable[[object], bool]",
     inspect.iscoroutinefunction
     if hasattr(inspect, "markcoroutinefunction")
-    else asyncio.iscoroutinefunction
+    else asyncio.iscoroutinefunction,
 )
 
 

@@ -58,9 +58,7 @@ class SyncToAsync(Generic[P, R]):
         executor: BlockingExecutor | None = None,
         context: Context | None = None,
     ) -> None:
-        if not callable(func) or is_async(func):
-            msg = "sync_to_async can only be applied to sync functions."
-            raise TypeError(msg)
+        _check_is_sync(func)
         if thread_sensitive and executor is not None:
             msg = "executor must not be set when thread_sensitive is True"
             raise TypeError(msg)
@@ -171,3 +169,9 @@ def _dress(wrapper: "SyncToAsync[..., Any]", func: Callable[..., Any]) -> None:
 
 
 _PLAIN: Final[frozenset[type]] = frozenset({FunctionType, MethodType})
+
+
+def _check_is_sync(func: object) -> None:
+    if not callable(func) or is_async(func):
+        msg = "sync_to_async can only be applied to sync functions."
+        raise TypeError(msg)
