@@ -78,17 +78,21 @@ cross()
 
 def run(code: str) -> None:
     """Run *code* as a program on asgibridge."""
-    program = [sys.executable, "-c", "from asgibridge.compat import *;" + INSTALL]
-    done = subprocess.run(  # noqa: S603  # our own arguments
-        program,
-        input=COMMON + textwrap.dedent(code),
-        capture_output=True,
+    process = subprocess.Popen(  # noqa: S603  # our own arguments
+        [sys.executable, "-c", "from asgibridge.compat import *;" + INSTALL],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-        timeout=SECONDS,
+        start_new_session=True,
     )
-    assert done.returncode == 0, done.stderr
-    assert "Error" not in done.stderr
+    try:
+        _, errors = process.communicate(COMMON + textwrap.dedent(code), timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)  # its children as well
+        process.communicate()
+        raise
+    assert process.returncode == 0, errors
+    assert "Error" not in errors
 
 
 INSTALL: Final = "install_as_asgiref(); import sys; exec(sys.stdin.read())"
