@@ -73,7 +73,8 @@ class AsyncToSync(Generic[P, R]):
             RuntimeError: On a thread that runs an event loop.
         """
         __traceback_hide__ = True  # noqa: F841  # debug pages ask for it
-        if getattr(self.main_wrap, "__func__", None) is not _MAIN_WRAP:
+        # As in SyncToAsync: whatever is in the class, bound or not.
+        if type(self).main_wrap is not _MAIN_WRAP or "main_wrap" in self.__dict__:
             return self._call_wrapped(*args, **kwargs)
         if not self._runs_when_awaited:
             # Its first part runs here, as it always did.
