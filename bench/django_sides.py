@@ -61,7 +61,7 @@ class Stage:
     def prepare(self) -> None:
         """Make the tables."""
         command = [sys.executable, "manage.py", "migrate", "--run-syncdb", "-v", "0"]
-        environment = os.environ | self._variables(OURS, "none")
+        environment = os.environ | self.variables(OURS, "none")
         subprocess.run(command, cwd=PROJECT, env=environment, check=True)  # noqa: S603  # our own arguments
 
     def in_process(self, at_once: int) -> Measure:
@@ -70,9 +70,9 @@ class Stage:
         def measure(side: str, middleware: str, path: str) -> Slice:
             command = [sys.executable, "-m", "bench.django_client"]
             output = subprocess.run(  # noqa: S603  # our own arguments
-                [*self._on_cpu(0), *command, path, str(self.seconds), str(at_once)],
+                [*self.on_cpu(0), *command, path, str(self.seconds), str(at_once)],
                 cwd=ROOT,
-                env=os.environ | self._variables(side, middleware),
+                env=os.environ | self.variables(side, middleware),
                 check=True,
                 text=True,
                 stdout=subprocess.PIPE,
@@ -110,9 +110,9 @@ class Stage:
         gunicorn = ["gunicorn", "shop.wsgi", "--threads=8", "-b", "127.0.0.1:0"]
         command = [*module, *(gunicorn if side == GUNICORN else uvicorn)]
         process = subprocess.Popen(  # noqa: S603  # our own arguments
-            [*self._on_cpu(0), *command],
+            [*self.on_cpu(0), *command],
             cwd=PROJECT,
-            env=os.environ | self._variables(side, middleware),
+            env=os.environ | self.variables(side, middleware),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -129,7 +129,7 @@ class Stage:
             process.terminate()
             process.communicate(timeout=60)
 
-    def _variables(self, side: str, middleware: str) -> Mapping[str, str]:
+    def variables(self, side: str, middleware: str) -> Mapping[str, str]:
         return {
             "ASGIBRIDGE_BENCH_SIDE": side,
             "ASGIBRIDGE_EXAMPLE_DATABASE": str(self.database),
@@ -139,14 +139,14 @@ class Stage:
     def _wrk(self, address: str, seconds: int) -> float:
         wrk = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", address]
         output = subprocess.run(  # noqa: S603  # our own arguments
-            [*self._on_cpu(1), *wrk], check=True, text=True, stdout=subprocess.PIPE
+            [*self.on_cpu(1), *wrk], check=True, text=True, stdout=subprocess.PIPE
         ).stdout
         found = _RATE.search(output)
         if found is None or "Non-2xx" in output or "Socket errors" in output:
             raise RuntimeError(output)
         return float(found.group(1))
 
-    def _on_cpu(self, number: int) -> list[str]:
+    def on_cpu(self, number: int) -> list[str]:
         """Return what starts a command on one of the CPUs."""
         if not self.is_pinned or shutil.which("taskset") is None:
             return []
