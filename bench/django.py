@@ -122,11 +122,13 @@ def _cells(
     theirs: Sequence[Slice], ours: Sequence[Slice], nothing: Sequence[Slice]
 ) -> list[str]:
     ratios = _ratios([each.rate for each in ours], [each.rate for each in theirs])
-    ceiling = _ratios([each.rate for each in nothing], [each.rate for each in theirs])
-    cpu = _ratios(
-        [each.cpu for each in theirs if each.cpu],
-        [each.cpu for each in ours if each.cpu],
-    )
+    best = _ratios([each.rate for each in nothing], [each.rate for each in theirs])
+    times = [
+        [each.cpu for each in side if each.cpu] for side in (theirs, ours, nothing)
+    ]
+    cpu = _ratios(times[0], times[1])
+    # Of CPU time where that is known: rates of single sides vary more.
+    ceiling = _ratios(times[0], times[2]) or best
     return [
         f"{statistics.median(each.rate for each in theirs):.0f}",
         f"{statistics.median(each.rate for each in ours):.0f}",
