@@ -8,9 +8,17 @@ import threading
 from typing import Any
 
 from asgiref.sync import SyncToAsync, async_to_sync
-from channels.db import database_sync_to_async
-from channels.generic.websocket import AsyncWebsocketConsumer, WebsocketConsumer
-from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.db import (  # type: ignore[import-untyped]  # it has no types
+    database_sync_to_async,
+)
+from channels.generic.websocket import (  # type: ignore[import-untyped]  # see above
+    AsyncWebsocketConsumer,
+    WebsocketConsumer,
+)
+from channels.routing import (  # type: ignore[import-untyped]  # see above
+    ProtocolTypeRouter,
+    URLRouter,
+)
 from django.core.asgi import get_asgi_application
 from django.db import connection
 from django.http import HttpRequest, JsonResponse
