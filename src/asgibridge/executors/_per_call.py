@@ -1,6 +1,7 @@
 """A loop for each call."""
 
 import asyncio
+import sys
 from asyncio import AbstractEventLoop
 from collections.abc import Coroutine
 from contextvars import Context
@@ -9,12 +10,14 @@ from typing import Any, TypeVar, final
 import attrs
 
 from ..errors import NoThreadError
-from ..loops import LoopCache, RecyclableLoop, retire
+from ..loops import LoopCache, RecyclableLoop, asyncgen_hooks, retire, turn
 from ..types import CallerExecutor, SingleThreadRunner
+from ._drive import ROUNDS
 from ._in_thread import InThreadLoopRunner
 from ._loop_call import LoopCall
 from ._loop_owner import LoopOwner
-from ._threads import ThreadLease
+from ._threads import ThreadCache, ThreadLease
+from ._worker import WorkerThread
 
 __all__ = ("PerCallLoopRunner",)
 
@@ -61,18 +64,15 @@ class PerCallLoopRunner(LoopOwner):
             ExecutorClosedError: After `close`.
         """
         call = LoopCall(coro, context, caller)
+        visit = _Visit(call, self._loops, self._threads)
         try:
-            worker = self._threads.acquire(_Run(call, self._loops))
-        except NoThreadError:  # at the end of the interpreter: then without one
-            runner = InThreadLoopRunner(loop_factory=self.loop_factory)
-            return runner.run(coro, context=context, caller=caller)
-        except BaseException:
-            coro.close()
-            raise
-        try:
-            return call.wait()
-        finally:
-            self._threads.give_back(worker)
+            return call.wait(visit.begin)
+        except NoThreadError:
+            if not call.claim():  # it is the coroutine's own
+                raise
+        # At the end of the interpreter: then without one.
+        runner = InThreadLoopRunner(loop_factory=self.loop_factory)
+        return runner.run(coro, context=context, caller=caller)
 
     def run_on(
         self,
@@ -83,12 +83,8 @@ class PerCallLoopRunner(LoopOwner):
     ) -> T:
         """Run *coro* as `run` does, on the thread of *lease*."""
         call = LoopCall(coro, context, caller)
-        try:
-            lease.post(_Run(call, self._loops))
-        except BaseException:
-            coro.close()
-            raise
-        return call.wait()
+        visit = _Visit(call, self._loops, self._threads)
+        return call.wait(lambda: lease.post(visit))
 
     def on_one_thread(self) -> SingleThreadRunner:
         """Return a runner whose loops all run on one thread of this one."""
@@ -118,25 +114,48 @@ class _OneThread:
 
 
 @final
-class _Run:
+class _Visit:
     """What the loop's thread does for one call."""
 
-    __slots__ = ("_call", "_loops")
+    __slots__ = ("_call", "_loops", "_threads", "is_done", "worker")
 
-    def __init__(self, call: LoopCall[Any], loops: LoopCache) -> None:
+    def __init__(
+        self, call: LoopCall[Any], loops: LoopCache, threads: ThreadCache
+    ) -> None:
         self._call = call
         self._loops = loops
+        self._threads = threads
+        # The thread, if it was taken for this call.
+        self.worker: WorkerThread | None = None
+        # Whether nothing follows but telling the caller.
+        self.is_done: bool = False
 
     def __str__(self) -> str:
         return str(self._call)
 
+    def begin(self) -> None:
+        """Have a thread do it."""
+        self._threads.send(self)
+
     def run(self) -> None:
         """Take a loop, run the coroutine, leave the loop as it was or retire it."""
+        call = self._call
+        if not call.claim():  # its caller was interrupted
+            self._give_back()
+            return
         try:
             self._run()
         except BaseException as exc:  # noqa: BLE001  # the caller gets it
-            self._call.collect(exc)
-        self._call.announce()
+            call.collect(exc)
+        # Before the caller can make another call, which then finds the thread.
+        self._give_back()
+        call.announce()
+
+    def _give_back(self) -> None:
+        self.is_done = True
+        worker, self.worker = self.worker, None
+        if worker is not None:
+            self._threads.give_back(worker)
 
     def _run(self) -> None:
         loop = self._loops.take()
@@ -160,13 +179,32 @@ class _Run:
 
 def _run_task(loop: AbstractEventLoop, call: LoopCall[Any]) -> None:
     """Run the call's task on an idle loop, in this thread, until it is done."""
-    call.start(loop).add_done_callback(_stop)
     try:
-        loop.run_forever()
+        _begin(loop, call)
+        if not call.has_ended:
+            loop.run_forever()
     except BaseException as exc:  # noqa: BLE001  # the caller gets it
         call.collect(exc)
     else:
         call.collect()
+
+
+def _begin(loop: AbstractEventLoop, call: LoopCall[Any]) -> None:
+    """Take the first steps, which may be all: then the loop need not be entered.
+
+    A frame of its own, which lets go of the task: what the coroutine raised may
+    keep the frames below it, and the task keeps what it raised.
+    """
+    task = call.start(loop)
+    if isinstance(loop, RecyclableLoop) and loop.can_be_turned():
+        hooks = sys.get_asyncgen_hooks()
+        sys.set_asyncgen_hooks(*asyncgen_hooks(loop))
+        try:
+            turn(loop, ROUNDS)
+        finally:
+            sys.set_asyncgen_hooks(*hooks)
+    if not task.done():
+        task.add_done_callback(_stop)
 
 
 def _stop(task: asyncio.Task[Any]) -> None:

@@ -20,6 +20,7 @@ __all__ = (
     "context_unchanged",
     "disown",
     "drop_cancelled_timers",
+    "has_more_ready",
     "has_work",
     "is_configured",
     "is_known",
@@ -130,7 +131,9 @@ def is_known(loop: AbstractEventLoop) -> bool:
 
     Nothing below may be called for one that has not.
     """
-    return all(hasattr(loop, name) for name in _PARTS)
+    return all(hasattr(loop, name) for name in _PARTS) and hasattr(
+        vars(loop)["_selector"], "_fd_to_key"
+    )
 
 
 def has_work(loop: AbstractEventLoop) -> bool:
@@ -139,10 +142,19 @@ def has_work(loop: AbstractEventLoop) -> bool:
     return bool(private._ready or private._scheduled)  # noqa: SLF001  # see above
 
 
+def has_more_ready() -> bool:
+    """Whether a loop runs on this thread and has other callbacks to run at once.
+
+    Loops of other implementations do not tell; then it may well be.
+    """
+    loop = running_loop_or_none()
+    return loop is not None and bool(getattr(loop, "_ready", True))
+
+
 def watched(loop: AbstractEventLoop) -> int:
     """Count the descriptors that a selector loop watches."""
     private: Any = loop
-    return len(private._selector.get_map())  # noqa: SLF001  # see above
+    return len(private._selector._fd_to_key)  # noqa: SLF001  # see above
 
 
 def is_configured(loop: AbstractEventLoop) -> bool:

@@ -6,13 +6,14 @@ from asyncio import AbstractEventLoop
 from collections import deque
 from typing import Protocol, final
 
+from ._eventfd import HAS_EVENTFD
 from ._recycling import RecyclableLoop
-from ._wakers import HAS_EVENTFD, DrivenWaker, EventFdWaker, ThreadsafeWaker, Waker
+from ._wakers import DrivenWaker, EventFdWaker, Reason, ThreadsafeWaker, Waker
 
 __all__ = ("Letter", "Mailbox", "MailboxRegistry")
 
 
-class Letter(Protocol):
+class Letter(Reason, Protocol):
     """Something that concerns a loop."""
 
     def deliver(self) -> None:
@@ -70,7 +71,28 @@ class Mailbox:
         self._letters.append(letter)
         if not self._armed:
             self._armed = True
-            self._waker.wake()
+            self._waker.wake(letter)
+
+    def attend(self) -> bool:
+        """Say that the loop's thread, this one, is about to look for itself.
+
+        So nobody has to wake the loop meanwhile.  Where this returns True,
+        `look` must follow, before the loop's thread does anything else.
+        """
+        if self._armed:
+            return False  # letters are on their way anyhow
+        self._armed = True
+        return True
+
+    def look(self, loop: AbstractEventLoop) -> None:
+        """Have delivered what came since `attend`; on the thread of *loop*."""
+        if not self._letters:
+            # As in post(), the other way round.
+            self._armed = False
+            if not self._letters or self._armed:
+                return
+            self._armed = True
+        loop.call_soon(self.drain)
 
     def drain(self) -> None:
         """Deliver what has arrived; on the loop's thread."""
