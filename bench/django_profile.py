@@ -2,8 +2,7 @@
 
 Run with ``python -m bench.django_profile [PATH ...]``.  The project in
 ``examples/django`` is asked in process, one request at a time, on asyncio's loop
-and on one CPU.  Counts are exact, so they do not depend on the machine; the
-times, taken without counting, do.
+and on one CPU.  Calls are counted in one run, times and switches in another.
 """
 
 import asyncio
@@ -36,7 +35,6 @@ _C_FUNCTIONS: Final = {
     "poll": "turns of the event loop",
     "send": "wake-ups of the loop",  # through asyncio's pipe
     "eventfd_write": "wake-ups of the loop",
-    "SimpleQueue.get": "hand-overs through a queue",
 }
 _DJANGO: Final = "functions of Django and the project"
 # And of what is written in Python, by parts of the path.
