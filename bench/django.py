@@ -1,46 +1,41 @@
 """Django under ASGI, with asgibridge and with the original asgiref.
 
 Run with ``python -m bench.django [--rounds N] [--seconds S]``.  The project in
-``examples/django`` is served by uvicorn, once with each, and asked by wrk with 32
-connections, in turns of random order; the table has medians and the median of
-the ratios of each round.  Servers have one CPU for themselves where there are
-two.  gunicorn with threads serves the same view as the yardstick.  Without wrk
-(a package of that name in Debian) only the first table is made: the same
-requests in process, one at a time.
+``examples/django`` is asked in process, and under uvicorn by wrk with 32
+connections.  In each round every side has a slice of time, in random order; what
+is compared are the ratios within each round.  Besides requests per second the
+CPU time for each request is measured, which other work on the machine hardly
+changes.  A third side does not cross at all (see `bench.django_app`): no bridge
+can be faster.  gunicorn with threads serves the blocking view as the yardstick.
+
+What is measured has one CPU for itself; ``--free`` leaves that to the system.
+``--http`` and ``--loop`` are uvicorn's.  Without wrk (a package of that name in
+Debian) nothing is measured under a server.
 """
 
 import argparse
-import asyncio
 import os
+import platform
 import random
-import re
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
-__all__ = ("main",)
+from .django_sides import GUNICORN, NOTHING, ORIGINAL, OURS, Measure, Slice, Stage
 
-PROJECT: Final = Path(__file__).parents[1] / "examples" / "django"
-OURS: Final = "asgibridge"
-ORIGINAL: Final = "asgiref"
-YARDSTICK: Final = "gunicorn, WSGI"
-CONNECTIONS: Final = 32
-_ADDRESS: Final = re.compile(r"http://127\.0\.0\.1:(\d+)")
-_RATE: Final = re.compile(r"Requests/sec:\s+([\d.]+)")
+__all__ = ("main",)
 
 
 @attrs.frozen
 class Scenario:
-    """One kind of request, and by how much ours is to be faster."""
+    """One kind of request, and by how much ours is to be faster under uvicorn."""
 
     name: str
     path: str
@@ -54,201 +49,98 @@ SCENARIOS: Final = (
     Scenario("seven middlewares, sync view", "/sync/", "seven", 2.2),
     Scenario("ten queries, async view", "/queries/", "none", 1.2),
 )
+SIDES: Final = (ORIGINAL, OURS, NOTHING)
+HEADS: Final = ("request", ORIGINAL, OURS, "ratio", "rounds", "in CPU time", "ceiling")
 
 
 def main() -> None:
     """Measure and print."""
     options = _options()
     with tempfile.TemporaryDirectory() as folder:
-        environment = {"ASGIBRIDGE_EXAMPLE_DATABASE": f"{folder}/db.sqlite3"}
-        command = [sys.executable, "manage.py", "migrate", "--run-syncdb", "-v", "0"]
-        subprocess.run(  # noqa: S603  # our own arguments
-            command, cwd=PROJECT, env=os.environ | environment, check=True
+        stage = Stage(
+            Path(folder) / "db.sqlite3",
+            options.seconds,
+            not options.free and len(os.sched_getaffinity(0)) > 1,
+            (f"--http={options.http}", f"--loop={options.loop}"),
         )
-        if options.inside:
-            print(asyncio.run(_inside(options.inside, options.seconds)))
-            return
-        print("In process, one request at a time, requests per second:\n")
-        _report(options.rounds, _measure_inside(environment, options.seconds))
+        stage.prepare()
+        names = ("Django", ORIGINAL, "uvicorn")
+        versions = ", ".join(f"{name} {version(name)}" for name in names)
+        pinned = "one CPU" if stage.is_pinned else "any CPU"
+        print(f"CPython {platform.python_version()}, {versions}, {pinned}.")
+        for at_once in options.at_once:
+            print(f"\nIn process, {at_once} at a time, requests per second:\n")
+            _report(options, stage.in_process(at_once))
         if shutil.which("wrk") is None:
             print("\nwrk is not here: nothing is measured under uvicorn")
             return
-        print(f"\nUnder uvicorn, wrk -c {CONNECTIONS}, requests per second:\n")
+        print(f"\nUnder uvicorn ({options.http}, {options.loop}), wrk -c 32:\n")
         with ExitStack() as servers:
-            _report(options.rounds, _measure_served(servers, environment, options))
-
-
-Measure = Callable[[Scenario, str], float]
-Application = Callable[[Any, Any, Any], Awaitable[None]]
+            _report(options, stage.served(servers), with_goals=True)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.django")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=2.0)
-    parser.add_argument("--inside", metavar="PATH", help=argparse.SUPPRESS)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=int, default=2, help="of each slice")
+    parser.add_argument(
+        "--at-once", type=int, nargs="*", default=[1, 32], help="in process"
+    )
+    parser.add_argument("--free", action="store_true", help="do not pin to CPUs")
+    parser.add_argument("--http", default="auto", help="uvicorn's")
+    parser.add_argument("--loop", default="auto", help="uvicorn's")
+    parser.add_argument("--only", default="", help="part of a request's name")
     return parser.parse_args()
 
 
-def _report(rounds: int, measure: Measure) -> None:
-    print(f"| request | {ORIGINAL} | {OURS} | ratio | goal |")
-    print("|---|---:|---:|---:|---:|")
+def _report(
+    options: argparse.Namespace, measure: Measure, *, with_goals: bool = False
+) -> None:
+    heads = (*HEADS, *(["goal"] if with_goals else []))
+    print(f"| {' | '.join(heads)} |")
+    print(f"|---|{'---:|' * (len(heads) - 1)}")
+    yardstick: list[Slice] = []
     for scenario in SCENARIOS:
-        figures: dict[str, list[float]] = {ORIGINAL: [], OURS: []}
-        for _ in range(rounds):
-            for side in random.sample(list(figures), 2):
-                figures[side].append(measure(scenario, side))
-        pairs = zip(figures[OURS], figures[ORIGINAL], strict=True)
-        ratio = statistics.median(ours / theirs for ours, theirs in pairs)
-        print(
-            f"| {scenario.name} | {statistics.median(figures[ORIGINAL]):.0f} "
-            f"| {statistics.median(figures[OURS]):.0f} | {ratio:.2f}× "
-            f"| {scenario.goal}× |",
-            flush=True,
-        )
-    if (yardstick := measure(SCENARIOS[0], YARDSTICK)) > 0:
-        print(f"\nThe sync view under {YARDSTICK}: {yardstick:.0f}")
+        if options.only not in scenario.name:
+            continue
+        slices: dict[str, list[Slice]] = {side: [] for side in SIDES}
+        if with_goals and scenario is SCENARIOS[0]:
+            slices[GUNICORN] = yardstick
+        for _ in range(options.rounds):
+            for side in random.sample(list(slices), len(slices)):
+                found = measure(side, scenario.middleware, scenario.path)
+                slices[side].append(found)
+        cells = _cells(*(slices[side] for side in SIDES))
+        goal = [f"{scenario.goal}×"] if with_goals else []
+        print(f"| {' | '.join([scenario.name, *cells, *goal])} |", flush=True)
+    if yardstick:
+        rate = statistics.median(each.rate for each in yardstick)
+        print(f"\nThe sync view under gunicorn with eight threads, WSGI: {rate:.0f}")
 
 
-def _environment(scenario: Scenario, side: str) -> dict[str, str]:
-    original = {"ASGIBRIDGE_EXAMPLE_ORIGINAL": "1"} if side == ORIGINAL else {}
-    return original | {"ASGIBRIDGE_EXAMPLE_MIDDLEWARE": scenario.middleware}
+def _cells(
+    theirs: Sequence[Slice], ours: Sequence[Slice], nothing: Sequence[Slice]
+) -> list[str]:
+    ratios = _ratios([each.rate for each in ours], [each.rate for each in theirs])
+    best = _ratios([each.rate for each in nothing], [each.rate for each in theirs])
+    times = [
+        [each.cpu for each in side if each.cpu] for side in (theirs, ours, nothing)
+    ]
+    cpu = _ratios(times[0], times[1])
+    # Of CPU time where that is known: rates of single sides vary more.
+    ceiling = _ratios(times[0], times[2]) or best
+    return [
+        f"{statistics.median(each.rate for each in theirs):.0f}",
+        f"{statistics.median(each.rate for each in ours):.0f}",
+        f"{statistics.median(ratios):.2f}×",
+        f"{min(ratios):.2f}–{max(ratios):.2f}",
+        f"{statistics.median(cpu):.2f}×" if cpu else "-",
+        f"{statistics.median(ceiling):.2f}×",
+    ]
 
 
-# -- in process --
-
-
-def _measure_inside(environment: Mapping[str, str], seconds: float) -> Measure:
-    def measure(scenario: Scenario, side: str) -> float:
-        if side == YARDSTICK:
-            return 0.0
-        command = [sys.executable, "-m", "bench.django", "--inside", scenario.path]
-        output = subprocess.run(  # noqa: S603  # our own arguments
-            [*_on_cpu(0), *command, "--seconds", str(seconds)],
-            cwd=PROJECT.parents[1],
-            env={**os.environ, **environment, **_environment(scenario, side)},
-            check=True,
-            text=True,
-            stdout=subprocess.PIPE,
-        ).stdout
-        return float(output)
-
-    return measure
-
-
-async def _inside(path: str, seconds: float) -> float:
-    sys.path.insert(0, str(PROJECT))
-    application: Application = __import__(
-        "shop.asgi", fromlist=["application"]
-    ).application
-    await _requests(application, path, 0.3)
-    return await _requests(application, path, seconds)
-
-
-async def _requests(application: Application, path: str, seconds: float) -> float:
-    scope: dict[str, Any] = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": "GET",
-        "scheme": "http",
-        "path": path,
-        "query_string": b"",
-        "headers": [(b"host", b"testserver")],
-        "server": ("127.0.0.1", 80),
-        "client": ("127.0.0.1", 1),
-    }
-    statuses: set[int] = set()
-
-    async def send(event: dict[str, Any]) -> None:
-        if event["type"] == "http.response.start":
-            statuses.add(event["status"])
-
-    begin = time.perf_counter()
-    count = 0
-    while time.perf_counter() - begin < seconds:
-        events: Iterator[dict[str, Any]] = iter([{"type": "http.request"}])
-
-        async def receive(events: Iterator[dict[str, Any]] = events) -> dict[str, Any]:
-            for event in events:
-                return event
-            await asyncio.Event().wait()  # the client stays
-            raise AssertionError
-
-        await application(scope.copy(), receive, send)
-        count += 1
-    if statuses != {200}:
-        msg = f"{path} was answered with {statuses}"
-        raise RuntimeError(msg)
-    return count / (time.perf_counter() - begin)
-
-
-# -- under a server --
-
-
-def _measure_served(
-    servers: ExitStack, environment: Mapping[str, str], options: argparse.Namespace
-) -> Measure:
-    addresses: dict[tuple[str, str], str] = {}
-
-    def measure(scenario: Scenario, side: str) -> float:
-        key = (scenario.middleware, side)
-        if key not in addresses:
-            variables = {**environment, **_environment(scenario, side)}
-            addresses[key] = servers.enter_context(_served(side, variables))
-        address = addresses[key] + scenario.path
-        _wrk(address, 0.5)
-        return _wrk(address, options.seconds)
-
-    return measure
-
-
-@contextmanager
-def _served(side: str, environment: Mapping[str, str]) -> Iterator[str]:
-    module = [sys.executable, "-u", "-m"]
-    uvicorn = ["uvicorn", "shop.asgi:application", "--port=0", "--no-access-log"]
-    gunicorn = ["gunicorn", "shop.wsgi", "--threads=8", "-b", "127.0.0.1:0"]
-    command = [*module, *(gunicorn if side == YARDSTICK else uvicorn)]
-    process = subprocess.Popen(  # noqa: S603  # our own arguments
-        [*_on_cpu(0), *command],
-        cwd=PROJECT,
-        env={**os.environ, **environment},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        for line in process.stderr or ():
-            if found := _ADDRESS.search(line):
-                break
-        else:
-            msg = f"{command} did not start"
-            raise RuntimeError(msg)
-        yield found.group()
-    finally:
-        process.terminate()
-        process.communicate(timeout=30)
-
-
-def _wrk(address: str, seconds: float) -> float:
-    wrk = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:.1f}s".replace(".0s", "s")]
-    if not seconds.is_integer():
-        wrk[-1] = f"-d{max(1, round(seconds))}s"  # wrk knows whole seconds only
-    output = subprocess.run(  # noqa: S603  # our own arguments
-        [*_on_cpu(1), *wrk, address], check=True, text=True, stdout=subprocess.PIPE
-    ).stdout
-    found = _RATE.search(output)
-    if found is None or "Non-2xx" in output or "timeout [1-9]" in output:
-        raise RuntimeError(output)
-    return float(found.group(1))
-
-
-def _on_cpu(number: int) -> list[str]:
-    """Return what starts a command on one of the CPUs."""
-    cpus = sorted(os.sched_getaffinity(0))
-    if len(cpus) < 2 or shutil.which("taskset") is None:
-        return []
-    return ["taskset", "-c", str(cpus[number])]
+def _ratios(above: Sequence[float], below: Sequence[float]) -> list[float]:
+    return [first / second for first, second in zip(above, below, strict=True)]
 
 
 if __name__ == "__main__":

@@ -80,12 +80,13 @@ def test_suite_of_asgiref(unpack: Callable[[str], Path], version: str) -> None:
     )
     if installed.returncode:
         pytest.skip("pytest-asyncio, which they need, cannot be had")
+    paths = [str(plugins), *filter(None, [os.environ.get("PYTHONPATH")])]
     run = [sys.executable, "-m", "pytest", "--asgibridge-as-asgiref", "-q"]
     options = ["-o", "faulthandler_timeout=30", f"--junitxml={report}"]
     result = subprocess.run(  # noqa: S603  # our own arguments
         [*run, *options],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(plugins)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
         capture_output=True,
         text=True,
         check=False,

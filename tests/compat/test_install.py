@@ -39,6 +39,7 @@ for name in names:
     module = importlib.import_module("asgiref." + name)
     assert module is importlib.import_module("asgibridge.compat." + name)
     assert module.__spec__.name == "asgibridge.compat." + name
+    assert module.__name__ == "asgiref." + name
     assert getattr(asgiref, name) is module
 import django.core.handlers.asgi, django.db, django.test, channels.db
 files = [getattr(m, "__file__", "") or "" for m in list(sys.modules.values())]
@@ -46,6 +47,23 @@ print(json.dumps([asgiref.__version__, [f for f in files if "/asgiref/" in f]]))
 """
     )
     assert json.loads(output) == ["3.13.0", []]
+
+
+def test_finders_that_were_there_before_are_asked_before() -> None:
+    """Those of agents, which want to be told of imports."""
+    run(
+        "import sys\n"
+        "class Finder:\n"
+        "    asked = []\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        self.asked.append(name)\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        + INSTALL
+        + "install_as_asgiref()\n"
+        + "import asgiref.sync\n"
+        + "assert 'asgiref.sync' in Finder.asked\n"
+        + "assert asgiref.sync.__spec__.name == 'asgibridge.compat.sync'\n"
+    )
 
 
 def test_modules_that_asgiref_does_not_have() -> None:

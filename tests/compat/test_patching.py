@@ -148,6 +148,62 @@ def test_apm_agents_that_wrap_call_and_thread_handler(
     assert carried == ["T", "T"]
 
 
+class Proxy:
+    """As wrapt's FunctionWrapper: passes for what it wraps, also when bound."""
+
+    def __init__(self, wrapped: Any, calls: list[str], owner: Any = None) -> None:
+        self.wrapped, self.calls, self.owner = wrapped, calls, owner
+
+    def __get__(self, instance: Any, owner: Any) -> "Proxy":
+        return Proxy(self.wrapped.__get__(instance, owner), self.calls, owner)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.wrapped, name)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self.calls.append(self.wrapped.__name__)
+        return self.wrapped(*args, **kwargs)
+
+
+def test_wrappers_that_pass_for_what_they_wrap(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    for owner, name in ((SyncToAsync, "thread_handler"), (AsyncToSync, "main_wrap")):
+        proxy = Proxy(vars(owner)[name], calls)
+        monkeypatch.setattr(owner, name, proxy)
+
+    async def main() -> int:
+        return await sync_to_async(threading.get_ident)()
+
+    assert async_to_sync(main)() == threading.get_ident()
+    assert calls == ["main_wrap", "thread_handler"]
+
+
+def test_one_wrapper_that_is_patched(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[object] = []
+    patched: Any = sync_to_async(threading.get_ident)
+    handler = patched.thread_handler
+
+    def handle(*args: Any) -> Any:
+        calls.append(1)
+        return handler(*args)
+
+    monkeypatch.setattr(patched, "thread_handler", handle)
+
+    async def main() -> None:
+        assert await patched() == await sync_to_async(threading.get_ident)()
+
+    outer: Any = async_to_sync(main)
+    main_wrap = outer.main_wrap
+
+    def wrap(*args: Any) -> Any:
+        calls.append(2)
+        return main_wrap(*args)
+
+    monkeypatch.setattr(outer, "main_wrap", wrap)
+    outer()
+    assert calls == [2, 1]
+
+
 def test_patches_are_seen_by_wrappers_made_before(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar, copy_context
-from functools import partial
+from functools import WRAPPER_ASSIGNMENTS, partial, update_wrapper
 from typing import Any
 
 import pytest
@@ -101,6 +101,44 @@ def test_async_functions_are_refused() -> None:
         refused: Any = bad
         with pytest.raises(TypeError, match="can only be applied to sync functions"):
             sync_to_async(refused)
+
+
+def test_what_is_marked_as_async_is_refused() -> None:
+    def function() -> None: ...
+
+    class Thing:
+        def method(self) -> None: ...
+
+        async def amethod(self) -> None: ...
+
+    class Called:
+        async def __call__(self) -> None: ...
+
+    marked: Any = markcoroutinefunction(function)
+    markcoroutinefunction(vars(Thing)["method"])
+    for bad in (marked, Thing().method, Thing().amethod, Called()):
+        refused: Any = bad
+        with pytest.raises(TypeError, match="can only be applied to sync functions"):
+            sync_to_async(refused)
+
+
+def test_wrappers_have_the_attributes_of_functions_and_methods() -> None:
+    def function() -> int:
+        """Say nothing."""
+        return 0
+
+    class Thing:
+        def method(self) -> int:
+            """Say little."""
+            return 1
+
+    vars(function)["note"] = "noted"
+    for wrapped in (function, Thing().method):
+        expected: Any = update_wrapper(SyncToAsync(len), wrapped)
+        wrapper: Any = sync_to_async(wrapped)
+        names = (*WRAPPER_ASSIGNMENTS, "__wrapped__", "note")
+        found = [getattr(wrapper, name, None) for name in names]
+        assert found == [getattr(expected, name, None) for name in names]
 
 
 def test_an_executor_needs_code_that_is_not_thread_sensitive() -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, ParamSpec, TypeVar
 from ..bridge import Inside
 from ..loops import running_loop_or_none
 from ._default import DEFAULT
-from ._marks import iscoroutinefunction, runs_when_awaited
+from ._marks import is_async, runs_when_awaited
 from ._state import (
     ASYNC_SINGLE_THREAD_CONTEXT,
     LOOP_THREAD_EXECUTORS,
@@ -53,10 +53,7 @@ class AsyncToSync(Generic[P, R]):
         awaitable: Callable[P, Awaitable[R]],
         force_new_loop: bool = False,  # noqa: FBT001, FBT002  # asgiref's signature
     ) -> None:
-        if not (
-            iscoroutinefunction(awaitable)
-            or iscoroutinefunction(getattr(awaitable, "__call__", awaitable))  # noqa: B004  # what it is, not whether
-        ):
+        if not is_async(awaitable):
             warnings.warn(
                 "async_to_sync was passed a non-async-marked callable", stacklevel=2
             )
@@ -76,7 +73,8 @@ class AsyncToSync(Generic[P, R]):
             RuntimeError: On a thread that runs an event loop.
         """
         __traceback_hide__ = True  # noqa: F841  # debug pages ask for it
-        if getattr(self.main_wrap, "__func__", None) is not _MAIN_WRAP:
+        # As in SyncToAsync: whatever is in the class, bound or not.
+        if type(self).main_wrap is not _MAIN_WRAP or "main_wrap" in self.__dict__:
             return self._call_wrapped(*args, **kwargs)
         if not self._runs_when_awaited:
             # Its first part runs here, as it always did.

@@ -1,7 +1,6 @@
 """asgiref's two context managers."""
 
 from concurrent.futures import Executor
-from contextlib import suppress
 from contextvars import Token
 from types import TracebackType
 from typing import Self
@@ -29,9 +28,13 @@ class AsyncSingleThreadContext:
     def __init__(self) -> None:
         self.token: Token[AsyncSingleThreadContext] | None = None
         self._scope: _SingleThreadScope | None = None
+        self._process: object = None
 
     def __enter__(self) -> Self:
-        if ASYNC_SINGLE_THREAD_CONTEXT.get(None) is None:
+        around = ASYNC_SINGLE_THREAD_CONTEXT.get(None)
+        # One that a forked child has inherited is not around anything there.
+        if around is None or around._process is not DEFAULT.process:  # noqa: SLF001  # of this class
+            self._process = DEFAULT.process
             self.token = ASYNC_SINGLE_THREAD_CONTEXT.set(self)
             self._scope = DEFAULT.get().bridge.async_single_thread_context()
             self._scope.__enter__()
@@ -67,14 +70,19 @@ class ThreadSensitiveContext:
         self.token: Token[ThreadSensitiveContext] | None = None
         self._scope: _SensitiveScope | None = None
         self._exited = False
+        self._process: object = None
 
     async def __aenter__(self) -> Self:
         executor = self._executor
         if executor is not None:
             self._check_first_entry()
             CONTEXT_EXECUTORS[self] = executor
-        elif THREAD_SENSITIVE_CONTEXT.get(None) is not None:
-            return self
+        else:
+            around = THREAD_SENSITIVE_CONTEXT.get(None)
+            # Not one that a forked child has inherited.
+            if around is not None and around._process is DEFAULT.process:  # noqa: SLF001  # of this class
+                return self
+        self._process = DEFAULT.process
         self.token = THREAD_SENSITIVE_CONTEXT.set(self)
         self._scope = DEFAULT.get().bridge.thread_sensitive_context(executor=executor)
         await self._scope.__aenter__()
@@ -101,9 +109,11 @@ class ThreadSensitiveContext:
         if token is None or scope is None:
             return
         self.token = self._scope = None
-        CONTEXT_EXECUTORS.pop(self, None)
-        self._exited = True
-        # Left in another task than it was entered in: there is nothing to reset.
-        with suppress(ValueError):
+        if self._executor is not None:
+            CONTEXT_EXECUTORS.pop(self, None)
+            self._exited = True
+        try:  # noqa: SIM105  # suppress() would take longer than all the rest
             THREAD_SENSITIVE_CONTEXT.reset(token)
+        except ValueError:
+            pass  # left in another task than it was entered in: nothing to reset
         await scope.__aexit__(exc, value, tb)

@@ -6,6 +6,7 @@ from typing import Final, final
 import attrs
 
 from ..bridge import Bridge, Inside
+from ..executors import forget_after_fork
 
 __all__ = ("DEFAULT", "configure", "default_bridge")
 
@@ -15,8 +16,8 @@ __all__ = ("DEFAULT", "configure", "default_bridge")
 class Default:
     """Holds the default bridge, and builds it when it is first asked for.
 
-    Thread-safe.  A forked child keeps the object; the bridge itself starts
-    clean there.
+    Thread-safe.  A forked child keeps the bridge, which itself starts clean
+    there, and has its own lock and its own `process`.
     """
 
     # What wrappers compare their own with; None until there is a bridge.
@@ -26,9 +27,18 @@ class Default:
     # The bridge built here, which nobody else will close.
     _built: Bridge | None = attrs.field(default=None, init=False)
     # Guards what is written; re-entrant, for building takes imports.
-    _lock: threading.RLock = attrs.field(
-        factory=threading.RLock, init=False, repr=False
-    )
+    _lock: threading.RLock = attrs.field(init=False, repr=False)
+    # Tells what was begun in this process from what a parent has begun.
+    process: object = attrs.field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.forget()
+        forget_after_fork(self)
+
+    def forget(self) -> None:
+        """Become as new, in a forked child: nobody there will open the lock."""
+        self._lock = threading.RLock()
+        self.process = object()
 
     def get(self) -> Inside:
         """Return the current bridge."""

@@ -4,7 +4,12 @@ import importlib
 import sys
 from collections.abc import Iterable, Sequence
 from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
+from importlib.machinery import (
+    BuiltinImporter,
+    FrozenImporter,
+    ModuleSpec,
+    PathFinder,
+)
 from types import ModuleType
 from typing import Final, cast, final
 
@@ -27,6 +32,8 @@ _MODULES: Final = frozenset(
         "wsgi",
     }
 )
+# The finders that Python begins with.
+_PYTHONS: Final = (BuiltinImporter, FrozenImporter, PathFinder)
 
 
 @final
@@ -66,9 +73,14 @@ class _Finder(MetaPathFinder, Loader):
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        """Leave the module as it was."""
+        """Leave the module as it was, but for its name.
+
+        Agents that wait for an import, such as New Relic's, know a module by the
+        name that it has after this.
+        """
         spec = cast("ModuleSpec", module.__spec__)  # that of find_spec
         module.__spec__ = spec.loader_state
+        module.__name__ = spec.name
 
 
 def install_as_asgiref() -> None:
@@ -92,7 +104,11 @@ def install_as_asgiref() -> None:
             f"they are imported"
         )
         raise AsgirefImportedError(msg)
-    sys.meta_path.insert(0, _Finder())
+    # Before whatever would find the files of asgiref, and behind what agents have
+    # put there to be told of imports.
+    finders: list[object] = [*sys.meta_path]
+    places = [finders.index(each) for each in _PYTHONS if each in finders]
+    sys.meta_path.insert(min(places, default=0), _Finder())
 
 
 def _is_original(name: object) -> bool:

@@ -102,6 +102,8 @@ class timeout:  # noqa: N801  # asgiref's name
         """The seconds that are left; None where there is no limit."""
         if self._deadline is None:
             return None
+        if self._is_expired:  # which uvloop says a little early
+            return 0.0
         return max(self._deadline - self._loop.time(), 0.0)
 
     def _expire(self) -> None:

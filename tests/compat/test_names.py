@@ -1,0 +1,71 @@
+"""Every public name of asgiref is here, with asgiref's signature."""
+
+import importlib
+import inspect
+from collections.abc import Iterator
+from typing import Final
+
+import asgiref
+import pytest
+
+from asgibridge import compat
+
+MODULES: Final = (
+    "compatibility",
+    "current_thread_executor",
+    "local",
+    "server",
+    "sync",
+    "testing",
+    "timeout",
+    "typing",
+    "wsgi",
+)
+# What is the same here, but may be left out: asgiref demands it.
+OPTIONAL: Final = {("CurrentThreadExecutor", "old_executor")}
+
+
+def parameters(function: object) -> list[tuple[str, object, object]]:
+    """Return names, kinds and defaults; none for what has no signature."""
+    try:
+        signature = inspect.signature(function)  # type: ignore[arg-type]  # any object
+    except (TypeError, ValueError):
+        return []
+    return [
+        (each.name, each.kind, each.default) for each in signature.parameters.values()
+    ]
+
+
+def public(name: str) -> Iterator[tuple[str, object]]:
+    """List what a module of asgiref has for others."""
+    module = importlib.import_module(f"asgiref.{name}")
+    names: list[str] = getattr(module, "__all__", list(vars(module)))
+    for each in names:
+        value = vars(module)[each]
+        is_own = getattr(value, "__module__", None) == module.__name__
+        if not each.startswith("_") and (is_own or hasattr(module, "__all__")):
+            yield each, value
+
+
+@pytest.mark.skipif(
+    not asgiref.__version__.startswith(compat.__version__.rpartition(".")[0] + "."),
+    reason=f"asgiref is {asgiref.__version__}, compat stands for {compat.__version__}",
+)
+@pytest.mark.parametrize("name", MODULES)
+def test_names_and_signatures(name: str) -> None:
+    found = dict(public(name))
+    assert found
+    ours = importlib.import_module(f"asgibridge.compat.{name}")
+    for each, theirs in found.items():
+        own = getattr(ours, each)
+        if name == "typing":
+            continue  # the same types, which have no signatures
+        expected = [
+            (parameter, kind, None if (each, parameter) in OPTIONAL else default)
+            for parameter, kind, default in parameters(theirs)
+        ]
+        assert parameters(own) == expected, each
+        for method in inspect.getmembers_static(theirs, inspect.isfunction):
+            if inspect.isclass(theirs) and not method[0].startswith("_"):
+                static = inspect.getattr_static(own, method[0])
+                assert parameters(static) == parameters(method[1]), (each, method)
