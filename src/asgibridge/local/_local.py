@@ -185,6 +185,8 @@ _Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 # Classes whose descriptors give way to values of the same name.
 _OWN: Final = frozenset({object, Local, ThreadCriticalLocal})
+# What objects of these classes have besides values.
+_OWN_NAMES: Final = frozenset({*dir(Local), *dir(ThreadCriticalLocal), "__dict__"})
 
 
 def _begin(local: Local) -> bool:
@@ -205,6 +207,10 @@ def _begin(local: Local) -> bool:
 
 def _read_other(local: Local, name: str) -> Any:  # noqa: ANN401  # any attribute
     """Read what is not among the values: set up first, or part of the class."""
+    if type(local) in _OWN and name not in _OWN_NAMES:
+        # Nothing to set up, no class to ask.  Quickly: Django asks hasattr() for
+        # what is not set several times in each request.
+        raise AttributeError(_missing(local, name), name=name, obj=local) from None
     if _begin(local):
         return getattr(local, name)
     if name == "__dict__":
@@ -232,8 +238,12 @@ def _is_special(local: Local, name: str) -> bool:
 
 def _raise_missing(local: Local, name: str) -> NoReturn:
     """Raise the error for an attribute that is not set here."""
-    msg = f"{local!r} has no attribute {name!r} in this context; other threads and tasks have their own"
-    raise AttributeError(msg, name=name, obj=local) from None
+    raise AttributeError(_missing(local, name), name=name, obj=local) from None
+
+
+def _missing(local: Local, name: str) -> str:
+    """Return the message for an attribute that is not set here."""
+    return f"{local!r} has no attribute {name!r} in this context; other threads and tasks have their own"
 
 
 def _caller() -> str:
