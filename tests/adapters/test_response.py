@@ -8,12 +8,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from asgibridge.adapters._header_names import ResponseHeaderNames
-from asgibridge.adapters._response import (
-    TRANSITIONS,
-    State,
-    Step,
-    WsgiResponse,
-)
+from asgibridge.adapters._response import WsgiResponse
+from asgibridge.adapters._transitions import TRANSITIONS, State, Step
 from asgibridge.errors import (
     ContentLengthError,
     WsgiBodyTypeError,

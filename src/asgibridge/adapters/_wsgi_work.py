@@ -21,16 +21,13 @@ from ._input import BodyInput
 from ._line import Line
 from ._outbox import Outbox
 from ._refusals import refusal
-from ._response import ExcInfo, State, WsgiResponse
+from ._response import ExcInfo, WsgiResponse
+from ._transitions import State
 
 __all__ = ("WsgiWork",)
 
 _logger: Final = logging.getLogger("asgibridge.adapters")
 _CONTENT_TOO_LARGE: Final = 413
-
-
-def _no_errors() -> list[BaseException]:
-    return []  # list[BaseException]() takes three times as long
 
 
 @final
@@ -64,8 +61,8 @@ class WsgiWork:
     # What runs this, unless it is a crossing that the task itself awaits.
     call: DetachedCall | None = attrs.field(default=None, init=False)
     _abandoned: bool = attrs.field(default=False, init=False)
-    # At most one; whoever takes it answers for it.
-    _errors: list[BaseException] = attrs.field(factory=_no_errors, init=False)
+    # At most one; whoever takes it, which is atomic, answers for it.
+    _errors: list[BaseException] | None = attrs.field(default=None, init=False)
 
     def run(self) -> None:
         """Serve the request; never raises."""
@@ -74,7 +71,7 @@ class WsgiWork:
             try:
                 self._serve()
             except BaseException as exc:  # noqa: BLE001 # handed to the task
-                self._errors.append(exc)
+                self._errors = [exc]
         self.finish()
 
     def finish(self) -> None:
@@ -87,12 +84,14 @@ class WsgiWork:
 
     def fail(self, error: BaseException) -> None:
         """End a request that no thread will run."""
-        self._errors.append(error)
+        self._errors = [error]
         self._on_start()
         self.finish()
 
     def take_error(self) -> BaseException | None:
         """Return what the application raised; a second time, None."""
+        if self._errors is None:
+            return None
         try:
             return self._errors.pop()
         except IndexError:
