@@ -6,7 +6,8 @@ import threading
 import weakref
 from asyncio import AbstractEventLoop
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self, final
 from wsgiref.types import ErrorStream
@@ -136,6 +137,7 @@ class WsgiToAsgi:
     # length can be changed by several threads without a lock.
     _queued: deque[None] = attrs.field(factory=deque[None], init=False, repr=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
+    _run: Callable[[WsgiWork], None] = attrs.field(init=False, repr=False)
     # Guarded by _lock when written:
     _detacher: Detacher = attrs.field(init=False, repr=False)
     _ending: "weakref.finalize[..., Any]" = attrs.field(init=False, repr=False)
@@ -153,6 +155,7 @@ class WsgiToAsgi:
             multiprocess=self.multiprocess,
             errors=self.errors,
         )
+        self._run = _runner_of(self.app)
         self._detacher = self._new_detacher()
         call_on_close(self._bridge, self.close)
 
@@ -268,12 +271,13 @@ class WsgiToAsgi:
 
     async def _cross(self, work: WsgiWork) -> None:
         try:
-            await self._bridge.sync_to_async(work.run, thread_sensitive=True)()
+            run = partial(self._run, work)
+            await self._bridge.sync_to_async(run, thread_sensitive=True)()
         except BaseException as exc:  # noqa: BLE001 # the request's task raises it
             work.fail(exc)
 
     def _post(self, work: WsgiWork) -> None:
-        work.call = self._detacher.start(work.run, work.fail)
+        work.call = self._detacher.start(partial(self._run, work), work.fail)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         with self._lock:
@@ -295,3 +299,14 @@ class WsgiToAsgi:
             if last:
                 self.close()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def _runner_of(app: WSGIApplication) -> Callable[[WsgiWork], None]:
+    """Return what runs a request, under the name of *app*: observers show it."""
+
+    def run(work: WsgiWork) -> None:
+        work.run()
+
+    named = app if hasattr(app, "__qualname__") else type(app)
+    run.__name__ = run.__qualname__ = named.__qualname__
+    return run
