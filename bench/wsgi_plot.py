@@ -34,12 +34,18 @@ def write_speeds(
 
     drawn = [outcome for outcome in outcomes if base in outcome.samples]
     names = [it for it in _COLOURS if any(it in one.samples for one in drawn)]
-    ink = dict.fromkeys(
-        ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color"), _INK
-    )
-    ink |= {"ytick.color": _INK, "svg.fonttype": "none", "svg.hashsalt": "asgibridge"}
     height = _WIDTH / len(names)
-    with mpl.rc_context(ink):
+    with mpl.rc_context(
+        {
+            "axes.edgecolor": _INK,
+            "axes.labelcolor": _INK,
+            "svg.fonttype": "none",
+            "svg.hashsalt": "asgibridge",
+            "text.color": _INK,
+            "xtick.color": _INK,
+            "ytick.color": _INK,
+        }
+    ):
         figure = Figure(
             figsize=(9, 1.2 + 0.18 * len(drawn) * len(names)), layout="constrained"
         )

@@ -207,7 +207,8 @@ def _ours(app: App, threads: int, per: int, _: Setting) -> Iterator[Batch]:
 
 @contextmanager
 def _theirs(app: Any, threads: int, per: int, _: Setting) -> Iterator[Batch]:
-    yield _batch(a2wsgi.ASGIMiddleware(app), threads, per)
+    theirs: Any = a2wsgi.ASGIMiddleware(app)  # its environ is a type of its own
+    yield _batch(theirs, threads, per)
 
 
 def _back(

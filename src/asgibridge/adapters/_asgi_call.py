@@ -278,7 +278,8 @@ class AsgiCall:
             raise AsgiProtocolError(self._misplaced(event))
         self._is_started = kind == "http.response.start"
         self._events.append(event)
-        self._gate.wake()
+        if not self._is_started:  # of the start it only makes use with a body
+            self._gate.wake()
 
     def _misplaced(self, event: Event) -> str:
         when = "after" if self._is_started else "before"
