@@ -26,6 +26,9 @@ _ASGI_START: Final = {
     "status": 200,
     "headers": [(b"content-type", b"text/plain")],
 }
+_ASGI_HELLO: Final = _ASGI_START | {
+    "headers": [(b"content-type", b"text/plain"), (b"content-length", b"12")]
+}
 
 
 def hello(environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
@@ -65,7 +68,7 @@ def count(environ: dict[str, Any], start_response: StartResponse) -> list[bytes]
 
 async def asgi_hello(scope: Any, receive: Any, send: Any) -> None:
     """Answer at once."""
-    await send(_ASGI_START)
+    await send(_ASGI_HELLO)
     await send({"type": "http.response.body", "body": b"Hello, world"})
 
 

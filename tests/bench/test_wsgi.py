@@ -9,9 +9,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from bench import wsgi_wrk
-from bench._model import Contender, Scenario
+from bench._model import Scenario
 from bench.wsgi_scenarios import ALL
+from bench.wsgi_servers import CONTENDERS, open_server
 
 ROOT = Path(__file__).parents[2]
 
@@ -71,15 +71,13 @@ def test_without_wrk_there_is_a_message_and_no_traceback(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "contender", wsgi_wrk._scenarios()[0].contenders, ids=lambda it: it.name
-)
-def test_every_server_serves(contender: Contender) -> None:
+@pytest.mark.parametrize("contender", CONTENDERS)
+def test_every_server_serves(contender: str) -> None:
     """What wrk is to ask is there, and gone afterwards."""
     with (
-        wsgi_wrk._server(contender.name, "sleepy", "asyncio") as address,
-        urllib.request.urlopen(address, timeout=60) as answer,  # noqa: S310 - our own
+        open_server(contender, "sleepy", "asyncio") as server,
+        urllib.request.urlopen(server.url, timeout=60) as answer,  # noqa: S310 - our own
     ):
         assert answer.read() == b"Hello, world"
     with pytest.raises(OSError, match="refused"):
-        urllib.request.urlopen(address, timeout=60)  # noqa: S310 - our own
+        urllib.request.urlopen(server.url, timeout=60)  # noqa: S310 - our own
