@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import get_ident
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import pytest
 
@@ -17,6 +17,9 @@ from asgibridge import Bridge
 from asgibridge.errors import ExecutorClosedError, ExecutorDroppedCallError
 from asgibridge.executors import WorkerPool
 from tests.staging import PATIENCE, BareExecutor, Gate, run, settled
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def test_arguments_and_results(bridge: Bridge) -> None:
@@ -383,3 +386,57 @@ def test_a_closed_shared_thread(bridge: Bridge) -> None:
     ):
         run(other.sync_to_async(int))
     assert run(bridge.sync_to_async(int)) == 0
+
+
+class AtOnce(ThreadPoolExecutor):
+    """An executor whose calls are done when they have been submitted."""
+
+    def submit(
+        self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Future[T]:
+        """Run the call to its end."""
+        future = super().submit(fn, *args, **kwargs)
+        future.exception(PATIENCE)
+        return future
+
+
+def test_quick_calls_let_others_have_their_turn() -> None:
+    """A task with one call after another does not keep the loop to itself."""
+
+    async def main() -> None:
+        with Bridge() as bridge, AtOnce() as executor:
+            call = bridge.sync_to_async(int, thread_sensitive=False, executor=executor)
+            turns = 0
+
+            async def other() -> None:
+                nonlocal turns
+                while True:
+                    await asyncio.sleep(0)
+                    turns += 1
+
+            task = asyncio.create_task(other())
+            for _ in range(50):
+                await call()
+            task.cancel()
+            assert turns >= 49
+
+    run(main)
+
+
+def test_a_cancellation_meets_a_call_that_is_done() -> None:
+    """It is raised all the same, as by every await that suspends."""
+
+    async def main() -> None:
+        with Bridge() as bridge, AtOnce() as executor:
+            call = bridge.sync_to_async(int, thread_sensitive=False, executor=executor)
+
+            async def body() -> None:
+                task = asyncio.current_task()
+                assert task is not None
+                task.cancel()
+                await call()
+
+            with pytest.raises(asyncio.CancelledError):
+                await asyncio.create_task(body())
+
+    run(main)

@@ -3,18 +3,19 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from queue import Empty, SimpleQueue
+from queue import Empty
 from threading import get_ident
 
 import pytest
 
 from asgibridge.errors import DeadlockError, ExecutorClosedError, WrongThreadError
 from asgibridge.executors import CurrentThreadExecutor, Inbox, _caller
+from asgibridge.executors._queue import WorkQueue
 from asgibridge.types import Runnable
 from tests.staging import PATIENCE, Gate, Step, in_thread
 
 
-def inbox_with(queue: SimpleQueue[Runnable]) -> Inbox:
+def inbox_with(queue: WorkQueue[Runnable]) -> Inbox:
     """Return an inbox around an odd queue."""
     inbox = Inbox()
     inbox.queue = queue
@@ -99,7 +100,7 @@ def test_closing_runs_what_was_accepted() -> None:
         executor.post(work)
 
 
-class FastOther(SimpleQueue[Runnable]):
+class FastOther(WorkQueue[Runnable]):
     """An inbox from which somebody else takes the last piece of work."""
 
     def empty(self) -> bool:
@@ -116,19 +117,14 @@ def test_closing_while_another_thread_takes_the_work() -> None:
     assert step.done.is_set()
 
 
-class RacingInbox(SimpleQueue[Runnable]):
+class RacingInbox(WorkQueue[Runnable]):
     """An inbox whose owner closes the executor as soon as work arrives."""
 
     close: Callable[[], None]
 
-    def put(
-        self,
-        item: Runnable,
-        block: bool = True,  # noqa: FBT001, FBT002  # the queue's signature
-        timeout: float | None = None,
-    ) -> None:
+    def put(self, item: Runnable) -> None:
         """Put, and be overtaken by the close."""
-        super().put(item, block, timeout)
+        super().put(item)
         self.close()
 
 
@@ -222,16 +218,16 @@ def test_futures_have_nothing_to_check(monkeypatch: pytest.MonkeyPatch) -> None:
     end = Future[None]()
     looks: list[int] = []
 
-    class EmptyTwice(SimpleQueue[Runnable]):
+    class EmptyTwice(WorkQueue[Runnable]):
         """Comes up empty twice; then the future gets done."""
 
-        def get(self, block: bool = True, timeout: float | None = None) -> Runnable:  # noqa: FBT001, FBT002  # the queue's signature
+        def get(self, timeout: float | None = None) -> Runnable:
             if len(looks) < 2:
                 looks.append(1)
                 raise Empty
             if not end.done():
                 end.set_result(None)
-            return super().get(block, timeout)
+            return super().get(timeout)
 
     CurrentThreadExecutor(inbox_with(EmptyTwice())).run_until_future(end)
     assert len(looks) == 2

@@ -5,7 +5,7 @@ import threading
 import weakref
 
 from asgibridge.executors._worker import WorkerThread
-from tests.staging import Gate, Step
+from tests.staging import PATIENCE, Gate, Step
 
 
 class Owner:
@@ -79,5 +79,39 @@ def test_nothing_lives_on_in_an_idle_worker() -> None:
     del step
     gc.collect()
     assert reference() is None
+    worker.stop()
+    worker.join()
+
+
+def test_who_was_told_of_the_end_is_not_too_early() -> None:
+    """A worker whose work says that it is done is free for more."""
+    worker = WorkerThread("worker")
+
+    class Telling:
+        """Is done before the thread has left it."""
+
+        def __init__(self) -> None:
+            self.is_done = False
+            self.told, self.leave = threading.Event(), threading.Event()
+
+        def run(self) -> None:
+            self.is_done = True
+            self.told.set()
+            self.leave.wait(PATIENCE)
+
+    class Plain(Telling):
+        def run(self) -> None:
+            self.told.set()
+            self.leave.wait(PATIENCE)
+
+    for work, is_busy in ((Telling(), False), (Plain(), True)):
+        worker.inbox.put(work)
+        assert work.told.wait(PATIENCE)
+        assert worker.is_busy is is_busy
+        behind = Step()
+        worker.inbox.put(behind)
+        assert worker.is_busy
+        work.leave.set()
+        behind.wait()
     worker.stop()
     worker.join()

@@ -5,13 +5,22 @@ import gc
 import threading
 import weakref
 from asyncio import AbstractEventLoop
+from collections import deque
 from collections.abc import Callable
 
 import attrs
 import pytest
 
-from asgibridge.loops import Mailbox, MailboxRegistry, RecyclableLoop, _mailbox, retire
-from asgibridge.loops._wakers import HAS_EVENTFD, EventFdWaker, ThreadsafeWaker
+from asgibridge.loops import (
+    Letter,
+    Mailbox,
+    MailboxRegistry,
+    RecyclableLoop,
+    _mailbox,
+    retire,
+)
+from asgibridge.loops._eventfd import HAS_EVENTFD
+from asgibridge.loops._wakers import EventFdWaker, ThreadsafeWaker
 from tests.staging import PATIENCE, in_thread, run, settled
 
 
@@ -20,6 +29,7 @@ class Note:
     """A letter that calls a function."""
 
     _function: Callable[[], object]
+    goes_on: bool = False
 
     def deliver(self) -> None:
         """Call it."""
@@ -32,8 +42,9 @@ class CountingWaker:
 
     count: int = 0
 
-    def wake(self) -> None:
+    def wake(self, *, goes_on: bool = False) -> None:
         """Count."""
+        del goes_on
         self.count += 1
 
     def close(self) -> None:
@@ -309,3 +320,54 @@ def test_a_registry_that_is_forgotten_closes_its_mailboxes() -> None:
     in_thread(lambda: mailbox.post(Note(arrived.set)))
     loop.run_until_complete(arrived.wait())
     loop.close()
+
+
+def test_attending(way: type) -> None:
+    """Nobody is woken while the loop's thread is about to look for itself."""
+    del way
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        mailbox = Mailbox(loop)
+        mailbox.close()
+        waker = mailbox._waker = CountingWaker()
+        seen: list[str] = []
+        assert mailbox.attend()
+        in_thread(lambda: mailbox.post(Note(lambda: seen.append("first"))))
+        assert not mailbox.attend()
+        mailbox.look(loop)
+        await settled()
+        assert (seen, waker.count) == (["first"], 0)
+        assert mailbox.attend()
+        mailbox.look(loop)  # nothing came
+        in_thread(lambda: mailbox.post(Note(lambda: seen.append("second"))))
+        assert waker.count == 1
+
+    run(main)
+
+
+def test_a_letter_that_comes_while_the_loop_looks() -> None:
+    """Between the look and the lowering of the flag: it is not forgotten."""
+
+    class Late(deque[Letter]):
+        """Has a letter, and says so when it is asked a second time."""
+
+        looks = 0
+
+        def __len__(self) -> int:
+            self.looks += 1
+            return 0 if self.looks == 1 else super().__len__()
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        mailbox = Mailbox(loop)
+        mailbox.close()
+        await settled()
+        seen: list[str] = []
+        assert mailbox.attend()
+        mailbox._letters = Late([Note(lambda: seen.append("late"))])
+        mailbox.look(loop)
+        await settled()
+        assert seen == ["late"]
+
+    run(main)

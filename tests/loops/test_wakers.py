@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from asgibridge.loops import RecyclableLoop
+from asgibridge.loops._eventfd import HAS_EVENTFD
 from asgibridge.loops._wakers import (
-    HAS_EVENTFD,
     DrivenWaker,
     EventFdWaker,
     ThreadsafeWaker,

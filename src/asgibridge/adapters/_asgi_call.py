@@ -204,6 +204,8 @@ class AsgiCall:
 
     # The loop's end.
 
+    goes_on = False  # the thread waits for an answer
+
     def deliver(self) -> None:
         """Start the task, or let it look; called by the mailbox, on the loop."""
         if self._task is None:

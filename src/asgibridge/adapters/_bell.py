@@ -61,6 +61,8 @@ class Bell:
         self._asyncio_future_blocking = True
         yield self
 
+    goes_on = False  # as a letter: the thread that posts it waits
+
     def deliver(self) -> None:
         """End the task's sleep; called by the mailbox, on the loop."""
         wakeup = self._wakeup

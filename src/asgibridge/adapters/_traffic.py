@@ -64,6 +64,8 @@ class Traffic:
             self._drained = None
         return not self._in_flight
 
+    goes_on = False  # as a letter: the thread that posts it waits
+
     def deliver(self) -> None:
         """Let `drain` go on; called by the mailbox, on the loop."""
         if self._drained is not None and not self._drained.done():

@@ -351,6 +351,7 @@ class Bridge(BeyondCalls):
             self._on_close.pop()()
         for part in self._owned:
             part.close()
+        self._engine.let_go()
 
     def call_on_close(self, fn: Callable[[], object], /) -> None:
         """Have *fn* called, once, when the bridge is closed.

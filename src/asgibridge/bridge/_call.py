@@ -1,7 +1,7 @@
 """One blocking call that a task waits for."""
 
 import sys
-from asyncio import AbstractEventLoop, CancelledError
+from asyncio import AbstractEventLoop, CancelledError, get_running_loop
 from collections.abc import Callable, Generator
 from contextvars import Context, Token, copy_context
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -27,7 +27,7 @@ class BlockingCall(Generic[T]):
     """Runs a function on another thread while the awaiting task is parked.
 
     The task parks on this object itself, which speaks asyncio's future protocol
-    (`_asyncio_future_blocking`, `add_done_callback`, `result`, `cancel`): no
+    (`_asyncio_future_blocking`, `get_loop`, `add_done_callback`, `result`, `cancel`): no
     future is made, and completion runs the task's next step directly.
 
     Whoever takes the ticket decides what becomes of the call: a thread that
@@ -46,7 +46,6 @@ class BlockingCall(Generic[T]):
         "_handling",
         "_is_left",
         "_kwargs",
-        "_loop",  # which asyncio's future protocol asks for by this name
         "_may_abandon",
         "_ticket",
         "_tokens",
@@ -68,7 +67,6 @@ class BlockingCall(Generic[T]):
     def __init__(
         self,
         engine: "Engine",
-        loop: AbstractEventLoop,
         mailbox: Mailbox,
         fn: Callable[..., T],
         args: tuple[Any, ...],
@@ -76,7 +74,6 @@ class BlockingCall(Generic[T]):
         may_abandon: bool,  # noqa: FBT001  # keywords would cost time here
     ) -> None:
         self.engine: Engine = engine
-        self._loop = loop
         self._fn = fn
         self._args = args
         self._kwargs = kwargs
@@ -157,6 +154,11 @@ class BlockingCall(Generic[T]):
             self.exception = exception
             self._complete()
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether the thread that has run the function runs others now."""
+        return self.is_done and self.place.has_more
+
     def check_cancelled(self) -> None:
         """Raise if the awaiting task was cancelled: no more work for it."""
         if self.is_cancelled:
@@ -165,11 +167,6 @@ class BlockingCall(Generic[T]):
     def cancellation(self) -> CancelledError:
         """Return what the awaiting task was cancelled with."""
         return CancelledError(*self._cancel_args)
-
-    @property
-    def loop(self) -> AbstractEventLoop:
-        """The loop of the awaiting task."""
-        return self._loop
 
     @property
     def made_in(self) -> "Place | None":
@@ -207,7 +204,10 @@ class BlockingCall(Generic[T]):
         traceback shows the wrapper and the function, and nothing in between.
         """
         try:
-            while not self.is_done:
+            # At least once, even if the function was that fast: a task that
+            # makes one call after another must let others have their turn.
+            is_parked = True
+            while is_parked:
                 self._asyncio_future_blocking = True
                 try:
                     yield self
@@ -217,6 +217,7 @@ class BlockingCall(Generic[T]):
                     yield from self._host(self.hosted)
                 elif self.is_cancelled and not self.is_done:
                     yield from self._outlast()
+                is_parked = not self.is_done
         except GeneratorExit:  # the task is being destroyed with its loop
             self._is_left = True
             self.claim()
@@ -293,7 +294,7 @@ class BlockingCall(Generic[T]):
         if self.is_cancelled:
             hosted.refuse(self.cancellation())
         else:
-            self.inner_cancel = hosted.adopt(self._loop).cancel
+            self.inner_cancel = hosted.adopt(get_running_loop()).cancel
 
     def _take_exception(self) -> BaseException | None:
         """Return what the function raised and let go of it."""
@@ -306,11 +307,19 @@ class BlockingCall(Generic[T]):
 
     def _deliver_late(self) -> None:
         if self.hosted is not None and self.hosted.claim():
-            _ = self.hosted.adopt(self._loop)  # the engine keeps it
+            _ = self.hosted.adopt(get_running_loop())  # the engine keeps it
         elif self.is_done:
-            report_late(self, self._take_exception(), self._loop)
+            report_late(self, self._take_exception(), self.get_loop())
 
     # -- asyncio's future protocol, called by the task --
+
+    def get_loop(self) -> AbstractEventLoop | None:
+        """Return the loop of the awaiting task.
+
+        Nothing of a call holds it: a loop that is there for one call only may be
+        given to the next one, if nobody does.
+        """
+        return self.mailbox.loop()
 
     def add_done_callback(
         self, wakeup: Callable[[object], object], /, *, context: Context
@@ -324,9 +333,10 @@ class BlockingCall(Generic[T]):
 
     def cancel(self, msg: object = None) -> bool:
         """Wake the task so that it can decide; False if it was woken before."""
-        if self._wakeup is None or self.is_cancelled or self.is_done:
+        loop = self.get_loop()
+        if self._wakeup is None or self.is_cancelled or self.is_done or loop is None:
             return False  # the task then throws the CancelledError in
         self.is_cancelled = True
         self._cancel_args = () if msg is None else (msg,)
-        self._loop.call_soon(self.deliver)
+        loop.call_soon(self.deliver)
         return True

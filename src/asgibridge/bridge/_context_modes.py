@@ -1,6 +1,6 @@
 """Blocking calls that do not work in a copy of the caller's context."""
 
-from asyncio import AbstractEventLoop
+from asyncio import get_running_loop
 from collections.abc import Callable
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, TypeVar, final
@@ -32,7 +32,6 @@ class CallInContext(BlockingCall[T]):
     def __init__(
         self,
         engine: "Engine",
-        loop: AbstractEventLoop,
         mailbox: Mailbox,
         fn: Callable[..., T],
         args: tuple[Any, ...],
@@ -40,7 +39,7 @@ class CallInContext(BlockingCall[T]):
         may_abandon: bool,  # noqa: FBT001  # as in the base class
         given: Context,
     ) -> None:
-        super().__init__(engine, loop, mailbox, fn, args, kwargs, may_abandon)
+        super().__init__(engine, mailbox, fn, args, kwargs, may_abandon)
         self._given = given
         self._context = given.copy()
         # Where the code is, in the logical call stack, is the caller's affair.
@@ -89,7 +88,7 @@ class SharingCall(BlockingCall[T]):
         self._context = self._base = context
         # The caller's place is looked up there: in a copy, since the call may
         # be run before this callback has returned.
-        self._loop.call_soon(self._send_now, context=context.copy())
+        get_running_loop().call_soon(self._send_now, context=context.copy())
 
     def _send_now(self) -> None:
         send = self._send
@@ -123,13 +122,14 @@ class SharingCall(BlockingCall[T]):
 
     @override
     def cancel(self, msg: object = None) -> bool:
-        if self.is_cancelled or self.is_done:
+        loop = self.get_loop()
+        if self.is_cancelled or self.is_done or loop is None:
             return False  # the task then throws the CancelledError in
         self.is_cancelled = True
         self._cancel_args = () if msg is None else (msg,)
         if self.claim():
             self.is_done = True
-            self._loop.call_soon(self.deliver)
+            loop.call_soon(self.deliver)
         elif self.inner_cancel is not None:
             self.inner_cancel()
         # The task cannot take a step before the function has left its context.

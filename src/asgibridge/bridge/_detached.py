@@ -1,6 +1,6 @@
 """A blocking call that nobody awaits, and that still belongs to a loop."""
 
-from asyncio import AbstractEventLoop, get_running_loop
+from asyncio import get_running_loop
 from collections.abc import Callable
 from typing import final
 
@@ -49,10 +49,10 @@ class Detacher:
         if engine.observation:
             record = engine.observation.queued("sync_to_async", fn)
             observed = Observed(engine.observation.run, record)
-            call = DetachedCall(engine, loop, mailbox, observed, on_failure)
+            call = DetachedCall(engine, mailbox, observed, on_failure)
             call.crossing = record
         else:
-            call = DetachedCall(engine, loop, mailbox, fn, on_failure)
+            call = DetachedCall(engine, mailbox, fn, on_failure)
         call.place = self._place
         self._place.post(call)
         return call
@@ -72,12 +72,11 @@ class DetachedCall(BlockingCall[object]):
     def __init__(
         self,
         engine: Engine,
-        loop: AbstractEventLoop,
         mailbox: Mailbox,
         fn: Callable[[], object],
         on_failure: Callable[[BaseException], object],
     ) -> None:
-        super().__init__(engine, loop, mailbox, fn, (), {}, may_abandon=False)
+        super().__init__(engine, mailbox, fn, (), {}, may_abandon=False)
         self._on_failure = on_failure
 
     @override

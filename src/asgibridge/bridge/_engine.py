@@ -1,6 +1,7 @@
 """What the parts of one bridge share."""
 
 import asyncio
+import weakref
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -8,7 +9,7 @@ from typing import Any, final
 
 import attrs
 
-from ..executors import forget_after_fork
+from ..executors import Inbox, forget_after_fork
 from ..loops import Mailbox, MailboxRegistry
 from ..types import BlockingExecutor, ExecutorLease, LoopRunner
 from ._call import BlockingCall
@@ -49,6 +50,7 @@ class Engine:
     # id(loop) -> the thread that waits for this loop, for tasks that were made
     # in an empty context and so cannot know their place.
     homes: dict[int, Frame] = attrs.field(init=False)
+    _inboxes: dict[int, weakref.ref[Inbox]] = attrs.field(init=False)
     # Tasks that nobody else refers to.
     _tasks: set[asyncio.Task[Any]] = attrs.field(init=False)
     is_closed: bool = attrs.field(default=False, init=False)
@@ -65,10 +67,17 @@ class Engine:
         self.affinity = ContextVar(f"{self.name}.affinity", default=None)
         self.own_runner = ContextVar(f"{self.name}.runner", default=None)
         self.probe = ContextVar(f"{self.name}.probe", default=None)
-        self.threads = ThreadLocals()
+        self._inboxes = {}
+        self.threads = ThreadLocals(self._inboxes)
         self.mailboxes = MailboxRegistry()
         self.homes = {}
         self._tasks = set()
+
+    def let_go(self) -> None:
+        """Give back what the system holds for threads that have waited."""
+        for reference in list(self._inboxes.values()):
+            if (inbox := reference()) is not None:
+                inbox.queue.let_go()
 
     def mailbox_of(self, loop: AbstractEventLoop) -> Mailbox:
         """Return the mailbox of *loop*, which runs on the current thread."""

@@ -99,4 +99,4 @@ class Inside:
     def caller_loop(self) -> AbstractEventLoop | None:
         """The loop of the task that waits for the function on this thread."""
         call = self._engine.threads.state.call
-        return None if call is None else call.loop
+        return None if call is None else call.get_loop()

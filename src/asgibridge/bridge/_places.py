@@ -55,6 +55,11 @@ class Place(Protocol):
         ...
 
     @property
+    def has_more(self) -> bool:
+        """Whether more is to run there next, as far as that is known."""
+        ...
+
+    @property
     def post(self) -> "Callable[[BlockingCall[Any]], None]":
         """Runs a call here; `ExecutorClosedError` if the place has just died."""
         ...
@@ -80,6 +85,10 @@ class Frame:
         self.call: BlockingCall[Any] | None = None
         # What runs the async code, if it has only one thread for all of it.
         self.runner: LoopRunner | None = None
+
+    @property
+    def has_more(self) -> bool:
+        return self.executor.has_more
 
     def lend(self, call: "BlockingCall[Any]") -> None:
         """Run *call* here too, if it has not been started elsewhere by then."""
@@ -118,6 +127,12 @@ class ExecutorPlace:
         """What its one thread is running, if it tells."""
         current: Runnable | None = getattr(self.executor, "current", None)
         return current
+
+    @property
+    def has_more(self) -> bool:
+        """Whether more waits for it, if it tells."""
+        has_more: bool = getattr(self.executor, "has_more", False)
+        return has_more
 
 
 def nearest_alive(affinity: ContextVar[Place | None]) -> Place | None:

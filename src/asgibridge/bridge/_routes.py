@@ -76,7 +76,7 @@ class SensitiveRoute:
             if (
                 state.call is not None
                 and place.thread == state.ident
-                and not state.drives(call.loop)
+                and not state.drives(call.get_loop())
             ):
                 # The function of that call runs a loop of its own, this one.
                 run_here(call)

@@ -144,6 +144,11 @@ class _ScopeEntry:
         return current
 
     @property
+    def has_more(self) -> bool:
+        has_more: bool = getattr(self.executor, "has_more", False)
+        return has_more
+
+    @property
     def post(self) -> Callable[[BlockingCall[Any]], None]:
         return self.scope.post
 

@@ -6,6 +6,7 @@ from typing import Any, ParamSpec, TypeVar, final
 
 import attrs
 
+from ..loops import Mailbox
 from ._call import BlockingCall
 from ._engine import Engine
 from ._metadata import dressed_as
@@ -31,9 +32,8 @@ class SyncToAsync:
     def wrap(self, fn: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
         """Return an async function that runs *fn* where the route says."""
         engine, may_abandon = self._engine, self._may_abandon
-        observation = engine.observation
         make: Callable[..., BlockingCall[T]] = self._make
-        is_observed, send = bool(observation), self.route.send
+        is_observed, send = bool(engine.observation), self.route.send
 
         async def call(*args: P.args, **kwargs: P.kwargs) -> T:
             loop = get_running_loop()
@@ -42,15 +42,16 @@ class SyncToAsync:
             if mailbox is None or mailbox.loop() is not loop:
                 mailbox = state.mailbox = engine.mailboxes.of(loop)
             if is_observed:
-                record = observation.queued("sync_to_async", fn)
-                observed = Observed(observation.run, record)
-                blocking = make(
-                    engine, loop, mailbox, observed, args, kwargs, may_abandon
-                )
-                blocking.crossing = record
+                blocking = self._make_observed(fn, mailbox, args, kwargs)
             else:
-                blocking = make(engine, loop, mailbox, fn, args, kwargs, may_abandon)
-            send(blocking, state)
+                blocking = make(engine, mailbox, fn, args, kwargs, may_abandon)
+            # Other threads may be as fast as to be done when we are back.
+            is_attended = mailbox.attend()
+            try:
+                send(blocking, state)
+            finally:
+                if is_attended:
+                    mailbox.look(loop)
             await blocking
             exception = blocking.exception
             if exception is None:
@@ -62,3 +63,19 @@ class SyncToAsync:
                 del exception  # no cycle through this frame
 
         return dressed_as(fn, call)
+
+    def _make_observed(
+        self,
+        fn: Callable[..., T],
+        mailbox: Mailbox,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> BlockingCall[T]:
+        observation = self._engine.observation
+        record = observation.queued("sync_to_async", fn)
+        observed = Observed(observation.run, record)
+        blocking: BlockingCall[T] = self._make(
+            self._engine, mailbox, observed, args, kwargs, self._may_abandon
+        )
+        blocking.crossing = record
+        return blocking

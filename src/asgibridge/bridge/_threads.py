@@ -1,6 +1,7 @@
 """What one thread knows about the crossings on its own stack."""
 
 import threading
+import weakref
 from asyncio import AbstractEventLoop
 from typing import TYPE_CHECKING, Any, final
 
@@ -28,14 +29,20 @@ class ThreadState:
         # The mailbox of the loop that ran here last, which is mostly the next.
         self.mailbox: Mailbox | None = None
 
-    def drives(self, loop: AbstractEventLoop) -> bool:
+    def drives(self, loop: AbstractEventLoop | None) -> bool:
         """Whether a runner drives *loop* here, in turns with calls."""
         driver = self.inbox.driver
         return driver is not None and driver.loop is loop
 
 
 class ThreadLocals(threading.local):
-    """Gives each thread its `ThreadState`."""
+    """Gives each thread its `ThreadState`.
 
-    def __init__(self) -> None:
+    Args:
+        inboxes: Gets those of all threads, by the threads' identifiers, which
+            are used again: so it does not grow with the threads that have ended.
+    """
+
+    def __init__(self, inboxes: dict[int, weakref.ref[Inbox]]) -> None:
         self.state: ThreadState = ThreadState()
+        inboxes[self.state.ident] = weakref.ref(self.state.inbox)

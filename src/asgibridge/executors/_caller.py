@@ -61,6 +61,11 @@ class CurrentThreadExecutor:
         state = "closed" if self.is_closed else "open"
         return f"<CurrentThreadExecutor of thread {self.thread}, {state}>"
 
+    @property
+    def has_more(self) -> bool:
+        """Whether more work waits for the thread."""
+        return not self.inbox.queue.empty()
+
     def post(self, work: Runnable, /) -> None:
         """Schedule *work*.
 
@@ -128,7 +133,7 @@ class CurrentThreadExecutor:
         get = self.inbox.queue.get
         while not outcome.is_done:
             try:
-                get(True, CHECK_SECONDS).run()
+                get(CHECK_SECONDS).run()
             except Empty:
                 outcome.check()
 

@@ -156,7 +156,7 @@ class Drive:
 
     def _serve(self, outcome: Outcome) -> None:
         try:
-            self._inbox.queue.get(True, CHECK_SECONDS).run()
+            self._inbox.queue.get(CHECK_SECONDS).run()
         except Empty:
             outcome.check()
 

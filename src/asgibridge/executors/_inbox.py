@@ -1,10 +1,10 @@
 """What a waiting thread is asked to do."""
 
 from asyncio import AbstractEventLoop
-from queue import SimpleQueue
 from typing import Protocol, final
 
 from ..types import Outcome, Runnable
+from ._queue import WorkQueue
 
 __all__ = ("Inbox", "LoopDriver")
 
@@ -30,10 +30,10 @@ class LoopDriver(Protocol):
 class Inbox:
     """The work of one thread, for all its waits, nested in one another."""
 
-    __slots__ = ("driver", "queue")
+    __slots__ = ("__weakref__", "driver", "queue")
 
     def __init__(self) -> None:
-        self.queue: SimpleQueue[Runnable] = SimpleQueue()
+        self.queue: WorkQueue[Runnable] = WorkQueue()
         # Whoever runs a loop on this thread at the moment.
         self.driver: LoopDriver | None = None
 

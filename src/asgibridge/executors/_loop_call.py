@@ -66,6 +66,11 @@ class LoopCall(Generic[T]):
         self._task = loop.create_task(coro, name=self._name, context=self._context)
         return self._task
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the task is done."""
+        return self._task is not None and self._task.done()
+
     def collect(self, failure: BaseException | None = None) -> None:
         """Take the outcome from the task and let go of it.
 

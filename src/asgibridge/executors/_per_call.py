@@ -1,6 +1,7 @@
 """A loop for each call."""
 
 import asyncio
+import sys
 from asyncio import AbstractEventLoop
 from collections.abc import Coroutine
 from contextvars import Context
@@ -9,8 +10,9 @@ from typing import Any, TypeVar, final
 import attrs
 
 from ..errors import NoThreadError
-from ..loops import LoopCache, RecyclableLoop, retire
+from ..loops import LoopCache, RecyclableLoop, asyncgen_hooks, retire, turn
 from ..types import CallerExecutor, SingleThreadRunner
+from ._drive import ROUNDS
 from ._in_thread import InThreadLoopRunner
 from ._loop_call import LoopCall
 from ._loop_owner import LoopOwner
@@ -130,6 +132,11 @@ class _Run:
     def __str__(self) -> str:
         return str(self._call)
 
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing follows but telling the caller."""
+        return self._call.is_done
+
     def run(self) -> None:
         """Take a loop, run the coroutine, leave the loop as it was or retire it."""
         try:
@@ -160,13 +167,32 @@ class _Run:
 
 def _run_task(loop: AbstractEventLoop, call: LoopCall[Any]) -> None:
     """Run the call's task on an idle loop, in this thread, until it is done."""
-    call.start(loop).add_done_callback(_stop)
     try:
-        loop.run_forever()
+        _begin(loop, call)
+        if not call.has_ended:
+            loop.run_forever()
     except BaseException as exc:  # noqa: BLE001  # the caller gets it
         call.collect(exc)
     else:
         call.collect()
+
+
+def _begin(loop: AbstractEventLoop, call: LoopCall[Any]) -> None:
+    """Take the first steps, which may be all: then the loop need not be entered.
+
+    A frame of its own, which lets go of the task: what the coroutine raised may
+    keep the frames below it, and the task keeps what it raised.
+    """
+    task = call.start(loop)
+    if isinstance(loop, RecyclableLoop) and loop.can_be_turned():
+        hooks = sys.get_asyncgen_hooks()
+        sys.set_asyncgen_hooks(*asyncgen_hooks(loop))
+        try:
+            turn(loop, ROUNDS)
+        finally:
+            sys.set_asyncgen_hooks(*hooks)
+    if not task.done():
+        task.add_done_callback(_stop)
 
 
 def _stop(task: asyncio.Task[Any]) -> None:

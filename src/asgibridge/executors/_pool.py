@@ -13,6 +13,7 @@ from typing import Final, ParamSpec, Self, TypeVar, final
 import attrs
 
 from ..errors import DeadlockError, ExecutorClosedError
+from ..loops import Bell, LockBell, has_more_ready, open_bell
 from ..types import Runnable
 from ._forks import forget_after_fork
 from ._work import FutureWork
@@ -109,6 +110,11 @@ class WorkerPool:
     def is_saturated(self) -> bool:
         """Whether work waits and no thread is free to run it."""
         return bool(self._queue) and self._awake >= self.max_workers
+
+    @property
+    def has_more(self) -> bool:
+        """Whether work waits for a thread."""
+        return bool(self._queue)
 
     def post(self, work: Runnable, /) -> None:
         """Schedule *work*.
@@ -273,14 +279,15 @@ class WorkerPool:
 
 @final
 class _PoolThread:
-    """One thread of a `WorkerPool`, parked on a lock while it is idle."""
+    """One thread of a `WorkerPool`, which waits for a bell while it is idle."""
 
-    __slots__ = ("_lock", "_pool", "_thread", "ident", "is_guard")
+    __slots__ = ("_bell", "_is_woken", "_pool", "_thread", "ident", "is_guard")
 
     def __init__(self, pool: WorkerPool, name: str) -> None:
         self._pool = pool
-        self._lock = threading.Lock()
-        self._lock.acquire()
+        self._bell: Bell = open_bell()
+        # Whether its rest is over: a bell may also end a wait for no reason.
+        self._is_woken = False
         self.is_guard: bool = False
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
         start(self._thread)
@@ -288,7 +295,8 @@ class _PoolThread:
 
     def wake(self) -> None:
         """End the thread's rest; once for each time it was chosen."""
-        self._lock.release()
+        self._is_woken = True
+        self._bell.ring(goes_on=has_more_ready())
 
     @property
     def is_alive(self) -> bool:
@@ -305,21 +313,26 @@ class _PoolThread:
                 self._stand_guard()
             self._work()
             if self._pool.is_closed:
-                return
+                break
+        self._bell = LockBell()  # which holds nothing of the system's
 
     def _rest(self) -> bool:
         """Wait to be woken; False if that took so long that the thread ends."""
-        while not self._lock.acquire(timeout=self._pool.idle_timeout):
-            if self._pool.may_end(self):
+        # First the wait, so that the ring is used up: no guard wakes of it.
+        while True:
+            has_rung = self._bell.wait(self._pool.idle_timeout)
+            if self._is_woken:
+                self._is_woken = False
+                return True
+            if not has_rung and self._pool.may_end(self):
                 return False
-        return True
 
     def _stand_guard(self) -> None:
         finished: int | None = -1
         while finished is not None:
             if finished >= 0:
                 # Nobody wakes a guard: this only lets a moment pass.
-                self._lock.acquire(timeout=STALL_SECONDS)
+                self._bell.wait(STALL_SECONDS)
             finished = self._pool.look(finished)
         self.is_guard = False
 

@@ -87,6 +87,12 @@ class ThreadSensitivePool:
         shared = self._shared
         return None if shared is None else shared.current
 
+    @property
+    def has_more(self) -> bool:
+        """Whether more work waits for the shared thread."""
+        shared = self._shared
+        return shared is not None and not shared.inbox.empty()
+
     def post(self, work: Runnable, /) -> None:
         """Schedule *work* on the shared thread.
 

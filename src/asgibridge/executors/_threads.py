@@ -46,6 +46,12 @@ class ThreadLease:
         worker = self.worker
         return None if worker is None else worker.current
 
+    @property
+    def has_more(self) -> bool:
+        """Whether more work waits for the leased thread."""
+        worker = self.worker
+        return worker is not None and not worker.inbox.empty()
+
     def post(self, work: Runnable, /) -> None:
         """Schedule *work*."""
         worker = self.worker

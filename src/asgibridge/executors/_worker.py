@@ -1,11 +1,12 @@
 """One thread and its inbox."""
 
 import threading
-from queue import Empty, SimpleQueue
+from queue import Empty
 from typing import Protocol, final
 
 from ..errors import NoThreadError
 from ..types import Runnable
+from ._queue import WorkQueue
 
 __all__ = ("WorkerOwner", "WorkerThread", "start")
 
@@ -63,7 +64,7 @@ class WorkerThread:
             idle_timeout: That while, in seconds.
         """
         self.name: str = name
-        self.inbox: SimpleQueue[Runnable | None] = SimpleQueue()
+        self.inbox: WorkQueue[Runnable | None] = WorkQueue()
         # What is being run; None between two pieces of work.
         self.current: Runnable | None = None
         self.is_stopped: bool = False
@@ -75,8 +76,14 @@ class WorkerThread:
 
     @property
     def is_busy(self) -> bool:
-        """Whether it runs something or has something to run."""
-        return self.current is not None or not self.inbox.empty()
+        """Whether it runs something or has something to run.
+
+        Not if what it runs says that it is done: whoever was told of the end may
+        be faster than the thread that has told.
+        """
+        current = self.current
+        is_free = current is None or getattr(current, "is_done", False)
+        return not (is_free and self.inbox.empty())
 
     def stop(self) -> None:
         """End the thread after the work that is in its inbox; does not wait."""
@@ -88,10 +95,14 @@ class WorkerThread:
         self._thread.join()
 
     def _main(self) -> None:
+        self._work()
+        self.inbox.let_go()
+
+    def _work(self) -> None:
         get, timeout = self.inbox.get, self._idle_timeout
         while True:
             try:
-                work = get(True, timeout)
+                work = get(timeout)
             except Empty:
                 if self._owner is None or self._owner.may_end(self):
                     return

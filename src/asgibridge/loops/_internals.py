@@ -20,6 +20,7 @@ __all__ = (
     "context_unchanged",
     "disown",
     "drop_cancelled_timers",
+    "has_more_ready",
     "has_work",
     "is_configured",
     "is_known",
@@ -137,6 +138,15 @@ def has_work(loop: AbstractEventLoop) -> bool:
     """Whether anything is ready or timed on a loop of the standard library."""
     private: Any = loop
     return bool(private._ready or private._scheduled)  # noqa: SLF001  # see above
+
+
+def has_more_ready() -> bool:
+    """Whether a loop runs on this thread and has other callbacks to run at once.
+
+    Loops of other implementations do not tell; then it may well be.
+    """
+    loop = running_loop_or_none()
+    return loop is not None and bool(getattr(loop, "_ready", True))
 
 
 def watched(loop: AbstractEventLoop) -> int:

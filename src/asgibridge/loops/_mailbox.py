@@ -6,14 +6,20 @@ from asyncio import AbstractEventLoop
 from collections import deque
 from typing import Protocol, final
 
+from ._eventfd import HAS_EVENTFD
 from ._recycling import RecyclableLoop
-from ._wakers import HAS_EVENTFD, DrivenWaker, EventFdWaker, ThreadsafeWaker, Waker
+from ._wakers import DrivenWaker, EventFdWaker, ThreadsafeWaker, Waker
 
 __all__ = ("Letter", "Mailbox", "MailboxRegistry")
 
 
 class Letter(Protocol):
     """Something that concerns a loop."""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the thread that posts it has more to do, of the same kind."""
+        ...
 
     def deliver(self) -> None:
         """Do what there is to do, on the loop's thread, inside a callback."""
@@ -70,7 +76,28 @@ class Mailbox:
         self._letters.append(letter)
         if not self._armed:
             self._armed = True
-            self._waker.wake()
+            self._waker.wake(goes_on=letter.goes_on)
+
+    def attend(self) -> bool:
+        """Say that the loop's thread, this one, is about to look for itself.
+
+        So nobody has to wake the loop meanwhile.  Where this returns True,
+        `look` must follow, before the loop's thread does anything else.
+        """
+        if self._armed:
+            return False  # letters are on their way anyhow
+        self._armed = True
+        return True
+
+    def look(self, loop: AbstractEventLoop) -> None:
+        """Have delivered what came since `attend`; on the thread of *loop*."""
+        if not self._letters:
+            # As in post(), the other way round.
+            self._armed = False
+            if not self._letters or self._armed:
+                return
+            self._armed = True
+        loop.call_soon(self.drain)
 
     def drain(self) -> None:
         """Deliver what has arrived; on the loop's thread."""
@@ -85,7 +112,7 @@ class Mailbox:
             # KeyboardInterrupt or SystemExit went through here.
             if letters and not self._armed:
                 self._armed = True
-                self._waker.wake()
+                self._waker.wake(goes_on=True)
 
 
 def _can_read(loop: AbstractEventLoop) -> bool:

@@ -7,22 +7,26 @@ import weakref
 from asyncio import AbstractEventLoop
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
-from typing import Final, Protocol, final
+from typing import Protocol, final
 
 import attrs
 
+from ._eventfd import open_eventfd, signal, signal_and_go_on
 from ._recycling import RecyclableLoop
 
-__all__ = ("HAS_EVENTFD", "DrivenWaker", "EventFdWaker", "ThreadsafeWaker", "Waker")
-
-HAS_EVENTFD: Final = hasattr(os, "eventfd")
+__all__ = ("DrivenWaker", "EventFdWaker", "ThreadsafeWaker", "Waker")
 
 
 class Waker(Protocol):
     """Makes one loop call one function soon."""
 
-    def wake(self) -> None:
-        """Have the function called; RuntimeError if the loop is closed."""
+    def wake(self, *, goes_on: bool = False) -> None:
+        """Have the function called; RuntimeError if the loop is closed.
+
+        Args:
+            goes_on: Whether the waking thread has more to do: then it is not put
+                aside for the loop if that can be helped.
+        """
         ...
 
     def close(self) -> None:
@@ -38,7 +42,7 @@ class ThreadsafeWaker:
     _loop: weakref.ref[AbstractEventLoop]
     _function: Callable[[], None]
 
-    def wake(self) -> None:
+    def wake(self, *, goes_on: bool = False) -> None:  # asyncio decides
         """Have the function called; RuntimeError if the loop is closed."""
         loop = self._loop()
         if loop is None:
@@ -48,10 +52,6 @@ class ThreadsafeWaker:
 
     def close(self) -> None:
         """Do nothing."""
-
-
-def _open_eventfd() -> int:
-    return os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
 
 @final
@@ -66,7 +66,7 @@ class EventFdWaker:
 
     _loop: weakref.ref[AbstractEventLoop]
     _function: Callable[[], None]
-    _fd: int = attrs.field(init=False, factory=_open_eventfd)
+    _fd: int = attrs.field(init=False, factory=open_eventfd)
     # Guards the descriptor's number, which the system may give to somebody
     # else as soon as it is closed.
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
@@ -99,13 +99,16 @@ class EventFdWaker:
             sys.set_asyncgen_hooks(finalizer=finalizer)
         return waker
 
-    def wake(self) -> None:
+    def wake(self, *, goes_on: bool = False) -> None:
         """Have the function called; RuntimeError if the loop is closed."""
         with self._lock:
             if self._is_open:
-                os.eventfd_write(self._fd, 1)
+                if goes_on:
+                    signal_and_go_on(self._fd)
+                else:
+                    signal(self._fd)
                 return
-        ThreadsafeWaker(self._loop, self._function).wake()
+        ThreadsafeWaker(self._loop, self._function).wake(goes_on=goes_on)
 
     def close(self) -> None:
         """Have the loop forget the descriptor; from any thread."""
@@ -141,12 +144,13 @@ class DrivenWaker:
     _function: Callable[[], None]
     _otherwise: Waker
 
-    def wake(self) -> None:
+    def wake(self, *, goes_on: bool = False) -> None:
         """Have the function called; RuntimeError if the loop is closed."""
         loop = self._loop()
         driver = None if loop is None else loop.driver
+        del loop  # which may be looked at before this returns: see RecyclableLoop
         if driver is None or not driver.call_soon(self._function):
-            self._otherwise.wake()
+            self._otherwise.wake(goes_on=goes_on)
 
     def close(self) -> None:
         """Give back what the loop and the system hold for this."""
