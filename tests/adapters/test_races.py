@@ -15,6 +15,7 @@ import pytest
 from asgibridge.adapters import WsgiLimits, WsgiToAsgi, _inbox, _wsgi_task
 from asgibridge.adapters._asgi_call import AsgiCall
 from asgibridge.adapters._bell import Bell
+from asgibridge.adapters._gate import Gates
 from asgibridge.adapters._inbox import Inbox
 from asgibridge.adapters._line import Line
 from asgibridge.adapters._traffic import Traffic
@@ -46,7 +47,7 @@ def test_a_reader_that_is_quicker_than_the_receiver_is_seen(
         loop = asyncio.get_running_loop()
         asked = server(b"12345", b"6")
         limits = WsgiLimits(read_ahead_bytes=4)
-        inbox = Inbox(Line(loop, Mailbox(loop)), asked.receive, limits)
+        inbox = Inbox(Line(loop, Mailbox(loop), Gates()), asked.receive, limits)
         inboxes.append(inbox)
         inbox.watch()
         inbox.watch()
@@ -66,7 +67,7 @@ def test_a_receiver_that_is_woken_too_early_waits_on(server: Make) -> None:
         loop = asyncio.get_running_loop()
         asked = server(b"12345", b"6")
         limits = WsgiLimits(read_ahead_bytes=4)
-        inbox = Inbox(Line(loop, Mailbox(loop)), asked.receive, limits)
+        inbox = Inbox(Line(loop, Mailbox(loop), Gates()), asked.receive, limits)
         inbox.watch()
         bell = inbox._bell
         assert bell is not None
@@ -101,7 +102,7 @@ def test_a_watch_for_a_client_that_is_gone_is_not_begun(server: Make) -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
         asked = server(incoming=[DISCONNECT])
-        line = Line(loop, Mailbox(loop))
+        line = Line(loop, Mailbox(loop), Gates())
         inbox = Inbox(line, asked.receive, WsgiLimits())
         line.hang_up()
         inbox.watch()
@@ -199,7 +200,9 @@ def test_threads_end_with_the_last_of_several_lifespans(
 
 def asgi_call(mailbox: Mailbox, app: Any) -> AsgiCall:
     scope: dict[str, Any] = {"type": "http", "method": "GET", "path": "/"}
-    return AsgiCall(app, scope, copy_context(), mailbox, set(), BytesIO(), 0, 100, None)
+    return AsgiCall(
+        app, scope, copy_context(), mailbox, set(), BytesIO(), 0, 100, None, Gates()
+    )
 
 
 def test_a_task_that_becomes_ready_while_it_announces_its_sleep_does_not_sleep() -> (
@@ -227,7 +230,7 @@ def test_a_line_is_cancelled_as_a_future_is() -> None:
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        line = Line(loop, Mailbox(loop))
+        line = Line(loop, Mailbox(loop), Gates())
         assert not line.cancel()
 
         async def park() -> None:

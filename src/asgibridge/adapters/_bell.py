@@ -34,6 +34,8 @@ class Bell:
     mailbox: Mailbox
     is_idle: bool = attrs.field(default=False, init=False)
     """Whether the task sleeps, or is about to.  It begins awake."""
+    goes_on: bool = attrs.field(default=False, init=False)
+    """As a letter: whether the thread that rang has more to do."""
     _asyncio_future_blocking: bool = attrs.field(default=False, init=False)
     _wakeup: Callable[[object], object] | None = attrs.field(default=None, init=False)
     _wakeup_context: Context = attrs.field(init=False)
@@ -41,10 +43,15 @@ class Bell:
 
     # The thread's end.
 
-    def ring(self) -> None:
-        """Let the task look at what the thread has for it."""
+    def ring(self, *, goes_on: bool = False) -> None:
+        """Let the task look at what the thread has for it.
+
+        Args:
+            goes_on: Whether the thread has more to do at once.
+        """
         if self.is_idle:
             self.is_idle = False
+            self.goes_on = goes_on
             try:  # not suppress(), which costs as much as the rest
                 self.mailbox.post(self)
             except RuntimeError:  # the loop is closed: nobody waits there
@@ -60,8 +67,6 @@ class Bell:
         """
         self._asyncio_future_blocking = True
         yield self
-
-    goes_on = False  # as a letter: the thread that posts it waits
 
     def deliver(self) -> None:
         """End the task's sleep; called by the mailbox, on the loop."""

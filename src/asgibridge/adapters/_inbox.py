@@ -78,7 +78,7 @@ class Inbox:
         chunk = chunks.popleft()
         self._read += len(chunk)
         if self._bell is not None and self._has_room():
-            self._bell.ring()
+            self._bell.ring(goes_on=True)
         most = self._limits.max_body_bytes
         if most is not None and self._read > most:
             msg = f"the request body is longer than the {most} bytes allowed"

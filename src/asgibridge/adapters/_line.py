@@ -6,7 +6,7 @@ from typing import final
 import attrs
 
 from ._bell import Bell
-from ._gate import Gate
+from ._gate import Gate, Gates
 
 __all__ = ("Line",)
 
@@ -18,20 +18,22 @@ class Line(Bell):
 
     Either end changes its data first and calls the other second; see `Bell` for
     one direction, `Gate` for the other.
+
+    Args:
+        gates: That of the thread is among them.
     """
 
+    _gates: Gates
     gone: bool = attrs.field(default=False, init=False)
     """Whether nobody waits for the response any more.  Set by the task only."""
     gate: Gate | None = attrs.field(default=None, init=False)
-    """Where the thread has slept, and may do so again."""
+    """Where a thread has slept, and may do so again."""
 
     def wait(self, ready: Callable[[], object]) -> None:
         """Sleep until *ready* returns something true, or the client is gone."""
-        gate = self.gate
-        if gate is None:
-            # The task reads it after its change, *ready* is asked after this:
-            # one of them sees the other.
-            gate = self.gate = Gate()
+        # The task reads it after its change, *ready* is asked after this: one of
+        # them sees the other.
+        gate = self.gate = self._gates.gate
         gate.wait(lambda: self.gone or ready())
 
     def wake(self) -> None:

@@ -52,8 +52,9 @@ class Outbox:
 
     def flush(self) -> None:
         """Let the task send; wait while too much waits to be sent."""
-        self._line.ring()
-        if self._bytes_put - self._bytes_sent >= self._window:
+        is_full = self._bytes_put - self._bytes_sent >= self._window
+        self._line.ring(goes_on=not is_full)
+        if is_full:
             self._line.wait(self._has_room)
 
     def wait_sent(self) -> None:

@@ -22,6 +22,7 @@ from ..types import BlockingExecutor, WSGIApplication
 from ._asgi import Receive, Scope, Send
 from ._closing import call_on_close
 from ._environ import EnvironBuilder
+from ._gate import Gates
 from ._header_names import ResponseHeaderNames
 from ._inbox import Inbox
 from ._limits import WsgiLimits
@@ -133,6 +134,7 @@ class WsgiToAsgi:
         init=False,
         repr=False,
     )
+    _gates: Gates = attrs.field(factory=Gates, init=False, repr=False)
     # One entry for each request that waits for its thread; a deque, because its
     # length can be changed by several threads without a lock.
     _queued: deque[None] = attrs.field(factory=deque[None], init=False, repr=False)
@@ -239,7 +241,7 @@ class WsgiToAsgi:
     ) -> Coroutine[Any, Any, None]:
         loop = asyncio.get_running_loop()
         traffic = self._traffic_of(loop)
-        line = Line(loop, traffic.mailbox)
+        line = Line(loop, traffic.mailbox, self._gates)
         inbox = Inbox(line, receive, self.limits)
         outbox = Outbox(line, self.limits.response_window_bytes)
         work = WsgiWork(
@@ -250,7 +252,7 @@ class WsgiToAsgi:
             inbox,
             outbox,
             WsgiResponse(outbox.put, scope["method"], self._names),
-            self._queued.pop,
+            self._queued,
             traffic.end,
         )
         self._dispatch(work, traffic)

@@ -1,6 +1,7 @@
 """One request as a WSGI application sees it: a piece of work on one thread."""
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Final, final
 
@@ -45,7 +46,7 @@ class WsgiWork:
         inbox: The request body.
         outbox: Takes the response; its end is put there last.
         response: Puts events into *outbox*.
-        on_start: Called before anything else.
+        queued: An item for each request that waits for its thread.
         on_end: Called after everything else.
     """
 
@@ -56,7 +57,7 @@ class WsgiWork:
     _inbox: Inbox
     _outbox: Outbox
     _response: WsgiResponse
-    _on_start: Callable[[], object]
+    _queued: deque[None]
     _on_end: Callable[["WsgiWork"], object]
     # What runs this, unless it is a crossing that the task itself awaits.
     call: DetachedCall | None = attrs.field(default=None, init=False)
@@ -66,7 +67,7 @@ class WsgiWork:
 
     def run(self) -> None:
         """Serve the request; never raises."""
-        self._on_start()
+        self._queued.pop()
         if not self._line.gone:
             try:
                 self._serve()
@@ -77,7 +78,8 @@ class WsgiWork:
     def finish(self) -> None:
         """Tell the task that nothing more comes."""
         self._outbox.events.append(None)
-        self._line.ring()
+        # This thread takes the next one, most likely.
+        self._line.ring(goes_on=bool(self._queued))
         self._on_end(self)
         if self._abandoned:
             self.report()
@@ -85,7 +87,7 @@ class WsgiWork:
     def fail(self, error: BaseException) -> None:
         """End a request that no thread will run."""
         self._errors = [error]
-        self._on_start()
+        self._queued.pop()
         self.finish()
 
     def take_error(self) -> BaseException | None:
@@ -151,7 +153,7 @@ class WsgiWork:
         finally:
             close: Callable[[], object] | None = getattr(result, "close", None)
             if close is not None:
-                self._line.ring()  # what is there need not wait for it
+                self._line.ring(goes_on=True)  # what is there need not wait for it
                 close()
 
     def _iterate(self, result: Iterable[bytes]) -> None:
@@ -217,7 +219,7 @@ class WsgiWork:
         """
         if not self._inbox.watched:
             self._inbox.watched = True
-            self._line.ring()
+            self._line.ring(goes_on=True)
         return self._line.gone
 
     def _refuse(self, status: int, reason: str) -> None:
