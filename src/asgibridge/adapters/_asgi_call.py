@@ -226,9 +226,9 @@ class AsgiCall:
         else:
             self._wake_task()
 
-    def _wake_thread(self) -> None:
+    def _wake_thread(self, *, goes_on: bool = False) -> None:
         if self._gate is not None:
-            self._gate.wake()
+            self._gate.wake(goes_on=goes_on)
 
     def _wake_task(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -278,8 +278,9 @@ class AsgiCall:
         if body:
             self._sent += len(body)
         self._events.append(event)
-        self._wake_thread()
-        if not event.get("more_body"):
+        more = bool(event.get("more_body"))
+        self._wake_thread(goes_on=more)
+        if not more:
             self._is_complete = True
             self._wake_task()  # whoever waits for the disconnect
         elif self._sent - self._taken >= self._window:

@@ -41,11 +41,15 @@ class Gate:
             self._is_idle = False
         return True
 
-    def wake(self) -> None:
-        """Let the sleeper look again; does nothing if nobody sleeps."""
+    def wake(self, *, goes_on: bool = False) -> None:
+        """Let the sleeper look again; does nothing if nobody sleeps.
+
+        Args:
+            goes_on: Whether more for the sleeper is about to come.
+        """
         if self._is_idle:
             self._is_idle = False
-            self._bell.ring(goes_on=has_more_ready())
+            self._bell.ring(goes_on=goes_on or has_more_ready())
 
 
 @final

@@ -78,7 +78,7 @@ class Inbox:
         chunk = chunks.popleft()
         self._read += len(chunk)
         if self._bell is not None and self._has_room():
-            self._bell.ring(goes_on=True)
+            self._bell.ring()  # and let it: then this thread need not wait
         most = self._limits.max_body_bytes
         if most is not None and self._read > most:
             msg = f"the request body is longer than the {most} bytes allowed"
@@ -162,6 +162,7 @@ class Inbox:
                 self._received += len(chunk)
                 self._chunks.append(chunk)
             self._complete = not more
-            self._line.wake()
+            # The receiver is about to fetch the next.
+            self._line.wake(goes_on=more and self._receiver is not None)
         elif event["type"] == "http.disconnect":
             self._line.hang_up()

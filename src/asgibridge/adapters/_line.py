@@ -36,10 +36,10 @@ class Line(Bell):
         gate = self.gate = self._gates.gate
         gate.wait(lambda: self.gone or ready())
 
-    def wake(self) -> None:
-        """Let the thread look at what the task has for it."""
+    def wake(self, *, goes_on: bool = False) -> None:
+        """Let the thread look at what the task has for it; see `Gate.wake`."""
         if self.gate is not None:
-            self.gate.wake()
+            self.gate.wake(goes_on=goes_on)
 
     def hang_up(self) -> None:
         """Tell the thread to come to an end."""
