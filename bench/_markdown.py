@@ -23,17 +23,18 @@ def write_markdown(
     machine: Machine,
     outcomes: Sequence[Outcome],
     how: Sequence[str] = _HOW,
+    subject: str = "Measured",
 ) -> None:
     """Write all tables to *path*, with what they were measured on, and *how*."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(_page(machine, outcomes, how)), encoding="utf-8")
+    path.write_text("\n".join(_page(machine, outcomes, how, subject)), encoding="utf-8")
 
 
 def _page(
-    machine: Machine, outcomes: Sequence[Outcome], how: Sequence[str]
+    machine: Machine, outcomes: Sequence[Outcome], how: Sequence[str], subject: str
 ) -> list[str]:
     title = f"{machine.python}, {machine.loop}, {machine.mode}"
-    lines = [f"# Measured: {title}", ""]
+    lines = [f"# {subject}: {title}", ""]
     lines += [f"- {line}" for line in machine.lines()]
     lines += ["", *how, ""]
     for outcome in outcomes:

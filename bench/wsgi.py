@@ -64,7 +64,8 @@ def main(arguments: Sequence[str]) -> int:
     memory = f"A 64 MiB upload takes {peak:.2f} MiB above idle, at its peak (goal: 1)."
     console.print(memory, highlight=False)
     if options.markdown is not None:
-        write_markdown(options.markdown, machine, outcomes, (*_HOW, "", memory))
+        how = (*_HOW, "", memory)
+        write_markdown(options.markdown, machine, outcomes, how, "Adapters")
     if options.plot is not None:
         write_speeds(options.plot, machine, outcomes, "asgiref")
     return 0

@@ -108,7 +108,7 @@ def main(arguments: Sequence[str]) -> int:
             outcomes.append(Outcome(scenario, samples))
             print_outcome(console, outcomes[-1], "pin")
     if options.markdown is not None:
-        write_markdown(options.markdown, machine, outcomes, _HOW)
+        write_markdown(options.markdown, machine, outcomes, _HOW, "Behind servers")
     if options.plot is not None:
         write_speeds(options.plot, machine, outcomes, "asgiref")
     return 0

@@ -15,10 +15,15 @@ import pytest
 from asgibridge.adapters import WsgiLimits, WsgiToAsgi, _inbox, _wsgi_task
 from asgibridge.adapters._asgi_call import AsgiCall
 from asgibridge.adapters._bell import Bell
+from asgibridge.adapters._environ import EnvironBuilder
 from asgibridge.adapters._gate import Gates
+from asgibridge.adapters._header_names import ResponseHeaderNames
 from asgibridge.adapters._inbox import Inbox
 from asgibridge.adapters._line import Line
+from asgibridge.adapters._outbox import Outbox
+from asgibridge.adapters._response import WsgiResponse
 from asgibridge.adapters._traffic import Traffic
+from asgibridge.adapters._wsgi_work import WsgiWork
 from asgibridge.bridge import Bridge
 from asgibridge.loops import Mailbox
 
@@ -79,6 +84,35 @@ def test_a_receiver_that_is_woken_too_early_waits_on(server: Make) -> None:
         assert inbox.pull() == b"12345"
         await asked.until(lambda: asked.asked == 3)
         await inbox.close()
+
+    asyncio.run(main())
+
+
+def test_only_one_answers_for_what_the_application_raised(server: Make) -> None:
+    """The task takes the error, or the thread logs it; never both."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        traffic = Traffic(Mailbox(loop))
+        line = Line(loop, traffic.mailbox, Gates())
+        asked = server()
+        outbox = Outbox(line, 1)
+        work = WsgiWork(
+            lambda _environ, _start: [],
+            asked.scope,
+            EnvironBuilder(limits=WsgiLimits()),
+            line,
+            Inbox(line, asked.receive, WsgiLimits()),
+            outbox,
+            WsgiResponse(outbox.put, "GET", ResponseHeaderNames()),
+            deque([None]),
+            traffic.end,
+        )
+        error = LookupError()
+        assert work.take_error() is None
+        work.fail(error)
+        assert work.take_error() is error
+        assert work.take_error() is None
 
     asyncio.run(main())
 
