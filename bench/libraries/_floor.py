@@ -1,7 +1,7 @@
 """The bare hand-off: what is left when everything that can be wrong is left out.
 
 No contexts, no cancellation, no errors of the loop, no re-entry.  It shows how
-much of a figure is the machine's.
+much of a figure is the machine's, and that of the standard library's queue.
 """
 
 import asyncio
@@ -164,5 +164,5 @@ def _bare_send(setting: Setting) -> Iterator[ToSync]:
     yield _BareSend()
 
 
-HAND_MADE = Library("floor: bare hand-off", "floor", AsyncioHost.open, _hand_made)
+HAND_MADE = Library("bare hand-off by queue", "floor", AsyncioHost.open, _hand_made)
 BARE_SEND = Library("floor: bare send", "floor", AsyncioHost.open, _bare_send)

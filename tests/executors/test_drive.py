@@ -147,10 +147,10 @@ def test_a_loop_that_moves_at_that_moment_is_not_touched(
     drive._park()
     drive.knock()
     assert drive.has_moved
-    drive._state = _drive.State.STILL  # as this thread may still see it
+    drive.has_moved = False  # as this thread may still see it
 
     def learn_of_it(drive: Drive) -> None:
-        drive._state = _drive.State.MOVED
+        drive.has_moved = True
 
     monkeypatch.setattr(Drive, "_unpark", learn_of_it)
     assert not drive.call_soon(lambda: None)

@@ -215,6 +215,10 @@ def test_a_call_that_comes_while_the_loop_ends() -> None:
     class LateCall:
         """A call that writes down what becomes of it."""
 
+        def claim(self) -> bool:
+            """Be there for whoever comes."""
+            return True
+
         def give_up(self) -> None:
             """Write it down."""
             given_up.append("given up")

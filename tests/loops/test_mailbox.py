@@ -20,7 +20,7 @@ from asgibridge.loops import (
     retire,
 )
 from asgibridge.loops._eventfd import HAS_EVENTFD
-from asgibridge.loops._wakers import EventFdWaker, ThreadsafeWaker
+from asgibridge.loops._wakers import EventFdWaker, Reason, ThreadsafeWaker
 from tests.staging import PATIENCE, in_thread, run, settled
 
 
@@ -42,9 +42,9 @@ class CountingWaker:
 
     count: int = 0
 
-    def wake(self, *, goes_on: bool = False) -> None:
+    def wake(self, why: Reason | None = None) -> None:
         """Count."""
-        del goes_on
+        del why
         self.count += 1
 
     def close(self) -> None:

@@ -164,8 +164,10 @@ class _Puller(Generic[T]):
         pull = self._pull
         if pull is None:
             pull = self._pull = self._steps.begin(source.pull, self._limit)
-        # A quick source has the whole batch by then, at the price of one wait.
-        await asyncio.wait((pull,), timeout=PATIENCE_SECONDS)
+        # A quick source has the whole batch by then, at the price of one wait.  A
+        # single item comes with what the source has set, which the task brings.
+        patience = PATIENCE_SECONDS if self._limit > 1 else None
+        await asyncio.wait((pull,), timeout=patience)
         if not pull.done() and not source.buffer:
             first = source.first_item(pull.get_loop())
             await asyncio.wait((pull, first), return_when=asyncio.FIRST_COMPLETED)

@@ -3,7 +3,6 @@
 import threading
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
-from enum import Enum, auto
 from queue import Empty
 from threading import get_ident
 from typing import Final, final
@@ -19,14 +18,6 @@ __all__ = ("Drive",)
 # How often what became ready is run before the loop polls again.
 ROUNDS: Final = 16
 CHECK_SECONDS: Final = 0.5
-
-
-class State(Enum):
-    """What the loop of a drive is doing."""
-
-    STILL = auto()  # on the caller's thread, turned by hand or standing still
-    RUNNING = auto()  # on the caller's thread, polling
-    MOVED = auto()  # running on a thread of its own, to the end of the drive
 
 
 @final
@@ -49,14 +40,15 @@ class Drive:
         "_inbox",
         "_is_parked",
         "_is_plain",
+        "_is_polling",
         "_knocked",
         "_lease",
         "_mover",
         "_moving",
-        "_state",
         "_thread",
         "_threads",
         "_tickets",
+        "has_moved",
         "loop",
     )
 
@@ -67,7 +59,10 @@ class Drive:
         self._inbox = inbox
         self._threads = threads
         self._thread = get_ident()
-        self._state = State.STILL
+        # Whether the loop polls, on the caller's thread, and is not turned by hand.
+        self._is_polling = False
+        # Whether it runs on a thread of its own, to the end of the drive.
+        self.has_moved: bool = False
         self._is_plain = (
             not isinstance(loop, RecyclableLoop) or not loop.can_be_turned()
         )
@@ -149,11 +144,6 @@ class Drive:
             lease.release()
             self._mover = self._lease = None
 
-    @property
-    def has_moved(self) -> bool:
-        """Whether the loop runs on a thread of its own."""
-        return self._state is State.MOVED
-
     def _serve(self, outcome: Outcome) -> None:
         try:
             self._inbox.queue.get(CHECK_SECONDS).run()
@@ -166,7 +156,7 @@ class Drive:
             return
         self._schedule_due()
         self._has_rung = False
-        self._state = State.RUNNING
+        self._is_polling = True
         # ring() is called after something was put, and we look after we said
         # that we are running: one of the two sees the other.
         if not self._inbox.queue.empty():
@@ -176,7 +166,7 @@ class Drive:
         try:
             self.loop.run_forever()
         finally:
-            self._state = State.STILL
+            self._is_polling = False
         if not self._has_rung:
             msg = (
                 f"{self.loop!r} was stopped by the code that it runs, before the "
@@ -201,7 +191,9 @@ class Drive:
     def _unpark(self) -> None:
         """Take the ticket up again, or wait until the loop has moved."""
         self._is_parked = False
-        if not self._take_ticket():
+        try:
+            self._tickets.pop()  # as in _take_ticket(), which would cost time here
+        except IndexError:
             with self._moving:
                 pass
 
@@ -225,14 +217,14 @@ class Drive:
         self._schedule_due()
         self._mover = mover = _Mover(self.loop)
         self._lease = lease = self._threads.lease()
-        self._state = State.MOVED
+        self.has_moved = True
         lease.post(mover)
 
     # -- on any thread --
 
     def ring(self) -> None:
         """Look into the inbox soon."""
-        if self._state is State.RUNNING:
+        if self._is_polling and not self.has_moved:
             self._has_rung = True
             if get_ident() == self._thread:
                 self.loop.stop()
@@ -241,7 +233,7 @@ class Drive:
 
     def call_soon(self, function: Callable[[], None]) -> bool:
         """Schedule *function*, if the loop stands still on the current thread."""
-        if get_ident() != self._thread or self._state is not State.STILL:
+        if get_ident() != self._thread or self._is_polling or self.has_moved:
             self.knock()
             return False
         is_parked = self._is_parked

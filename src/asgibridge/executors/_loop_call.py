@@ -2,13 +2,13 @@
 
 import asyncio
 from asyncio import AbstractEventLoop
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import Context
 from types import TracebackType
 from typing import Any, Generic, TypeVar, final
 
-from ..errors import LoopStoppedError
+from ..errors import LoopStoppedError, NoThreadError
 from ..types import CallerExecutor
 
 __all__ = ("LoopCall",)
@@ -20,8 +20,8 @@ T = TypeVar("T")
 class LoopCall(Generic[T]):
     """Carries a coroutine to a loop, and its outcome back to the caller.
 
-    The loop's thread calls `start`, `collect` and `announce`, in this order;
-    the caller's thread calls `wait`.
+    The loop's thread calls `claim`, `start`, `collect` and `announce`, in this
+    order; the caller's thread calls `wait`.
     """
 
     __slots__ = (
@@ -29,11 +29,14 @@ class LoopCall(Generic[T]):
         "_context",
         "_coro",
         "_exception",
+        "_has_cancelled",
+        "_is_cancelled",
         "_loop",
         "_name",
         "_result",
         "_stopped_looks",
         "_task",
+        "_ticket",
         "is_done",
     )
 
@@ -50,6 +53,9 @@ class LoopCall(Generic[T]):
         self._exception: BaseException | None = None
         self._result: T
         self._stopped_looks = 0
+        self._ticket = [True]
+        self._is_cancelled = False
+        self._has_cancelled = False  # only on the loop's thread
 
     def __str__(self) -> str:
         return self._name
@@ -58,12 +64,22 @@ class LoopCall(Generic[T]):
         """Have `check` look at *loop*, which is to start the call soon."""
         self._loop = loop
 
+    def claim(self) -> bool:
+        """Take the right to start it, or to see that nobody does; only one can."""
+        try:
+            self._ticket.pop()  # atomic, with a GIL and without
+        except IndexError:
+            return False
+        return True
+
     def start(self, loop: AbstractEventLoop) -> asyncio.Task[T]:
         """Make the task on *loop*."""
         self._loop = loop
         coro, self._coro = self._coro, None
         assert coro is not None  # noqa: S101  # started once
         self._task = loop.create_task(coro, name=self._name, context=self._context)
+        if self._is_cancelled:
+            self._cancel_here()
         return self._task
 
     @property
@@ -78,8 +94,7 @@ class LoopCall(Generic[T]):
             failure: What ended the loop before the task, if anything did.
         """
         task, self._task, self._loop = self._task, None, None
-        if self._coro is not None:
-            self._coro.close()  # the task was never made
+        self._close()
         if task is None or not task.done():
             self._exception = failure or self.stopped()
             return
@@ -91,8 +106,7 @@ class LoopCall(Generic[T]):
 
     def give_up(self) -> None:
         """End the wait without the task: its loop has stopped."""
-        if self._coro is not None:
-            self._coro.close()  # the task was never made
+        self._close()
         if not self.is_done:
             self._exception = self.stopped()
             self.announce()
@@ -107,20 +121,32 @@ class LoopCall(Generic[T]):
         self.is_done = True
         self._caller.wake(self)
 
-    def wait(self) -> T:
+    def wait(self, begin: Callable[[], object] | None = None) -> T:
         """Serve the caller's thread until the end; return or raise the outcome.
 
         What is raised into the wait (Ctrl-C, on the main thread) cancels the
         coroutine, waits for it to end, and is raised then.  Raised a second
         time it ends the wait at once.
+
+        Args:
+            begin: Has the call started, by whoever can `claim` it, if it is not
+                yet.  It may be interrupted as well, before or after it has.  What
+                it raises is raised here.
         """
         try:
+            if begin is not None:
+                begin()
             self._caller.run_until(self)
+        except NoThreadError:  # then somebody else runs it
+            raise
         except LoopStoppedError:
-            if self._coro is not None:
-                self._coro.close()  # it was never started
+            if self.claim():
+                self._close()
             raise
         except BaseException:
+            if self.claim():  # nobody has started it, so nobody will
+                self._close()
+                raise
             self._cancel()
             self._caller.run_until(self)
             raise
@@ -153,11 +179,24 @@ class LoopCall(Generic[T]):
         )
         return LoopStoppedError(msg)
 
+    def _close(self) -> None:
+        """End the coroutine if the task was never made."""
+        if self._coro is not None:
+            self._coro.close()
+
     def _cancel(self) -> None:
-        task, loop = self._task, self._loop
-        if task is not None and loop is not None:
+        # First the flag, then the look; start() does it the other way round.
+        self._is_cancelled = True
+        loop = self._loop
+        if loop is not None:
             with suppress(RuntimeError):  # it has ended, and its loop with it
-                loop.call_soon_threadsafe(task.cancel)
+                loop.call_soon_threadsafe(self._cancel_here)
+
+    def _cancel_here(self) -> None:
+        task = self._task
+        if task is not None and not self._has_cancelled:
+            self._has_cancelled = True
+            task.cancel()
 
 
 def _below(exc: BaseException) -> TracebackType | None:

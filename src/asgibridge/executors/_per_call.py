@@ -16,7 +16,8 @@ from ._drive import ROUNDS
 from ._in_thread import InThreadLoopRunner
 from ._loop_call import LoopCall
 from ._loop_owner import LoopOwner
-from ._threads import ThreadLease
+from ._threads import ThreadCache, ThreadLease
+from ._worker import WorkerThread
 
 __all__ = ("PerCallLoopRunner",)
 
@@ -63,18 +64,15 @@ class PerCallLoopRunner(LoopOwner):
             ExecutorClosedError: After `close`.
         """
         call = LoopCall(coro, context, caller)
+        visit = _Visit(call, self._loops, self._threads)
         try:
-            worker = self._threads.acquire(_Run(call, self._loops))
-        except NoThreadError:  # at the end of the interpreter: then without one
-            runner = InThreadLoopRunner(loop_factory=self.loop_factory)
-            return runner.run(coro, context=context, caller=caller)
-        except BaseException:
-            coro.close()
-            raise
-        try:
-            return call.wait()
-        finally:
-            self._threads.give_back(worker)
+            return call.wait(visit.begin)
+        except NoThreadError:
+            if not call.claim():  # it is the coroutine's own
+                raise
+        # At the end of the interpreter: then without one.
+        runner = InThreadLoopRunner(loop_factory=self.loop_factory)
+        return runner.run(coro, context=context, caller=caller)
 
     def run_on(
         self,
@@ -85,12 +83,8 @@ class PerCallLoopRunner(LoopOwner):
     ) -> T:
         """Run *coro* as `run` does, on the thread of *lease*."""
         call = LoopCall(coro, context, caller)
-        try:
-            lease.post(_Run(call, self._loops))
-        except BaseException:
-            coro.close()
-            raise
-        return call.wait()
+        visit = _Visit(call, self._loops, self._threads)
+        return call.wait(lambda: lease.post(visit))
 
     def on_one_thread(self) -> SingleThreadRunner:
         """Return a runner whose loops all run on one thread of this one."""
@@ -120,30 +114,48 @@ class _OneThread:
 
 
 @final
-class _Run:
+class _Visit:
     """What the loop's thread does for one call."""
 
-    __slots__ = ("_call", "_loops")
+    __slots__ = ("_call", "_loops", "_threads", "is_done", "worker")
 
-    def __init__(self, call: LoopCall[Any], loops: LoopCache) -> None:
+    def __init__(
+        self, call: LoopCall[Any], loops: LoopCache, threads: ThreadCache
+    ) -> None:
         self._call = call
         self._loops = loops
+        self._threads = threads
+        # The thread, if it was taken for this call.
+        self.worker: WorkerThread | None = None
+        # Whether nothing follows but telling the caller.
+        self.is_done: bool = False
 
     def __str__(self) -> str:
         return str(self._call)
 
-    @property
-    def is_done(self) -> bool:
-        """Whether nothing follows but telling the caller."""
-        return self._call.is_done
+    def begin(self) -> None:
+        """Have a thread do it."""
+        self._threads.send(self)
 
     def run(self) -> None:
         """Take a loop, run the coroutine, leave the loop as it was or retire it."""
+        call = self._call
+        if not call.claim():  # its caller was interrupted
+            self._give_back()
+            return
         try:
             self._run()
         except BaseException as exc:  # noqa: BLE001  # the caller gets it
-            self._call.collect(exc)
-        self._call.announce()
+            call.collect(exc)
+        # Before the caller can make another call, which then finds the thread.
+        self._give_back()
+        call.announce()
+
+    def _give_back(self) -> None:
+        self.is_done = True
+        worker, self.worker = self.worker, None
+        if worker is not None:
+            self._threads.give_back(worker)
 
     def _run(self) -> None:
         loop = self._loops.take()

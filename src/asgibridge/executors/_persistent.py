@@ -93,12 +93,7 @@ class PersistentLoopRunner:
             ExecutorClosedError: After `close`, or if the loop was closed.
         """
         call = LoopCall(coro, context, caller)
-        try:
-            self._schedule(call)
-        except BaseException:
-            coro.close()
-            raise
-        return call.wait()
+        return call.wait(lambda: self._schedule(call))
 
     def close(self) -> None:
         """Cancel what still runs on the loop, close it and end the thread."""
@@ -176,6 +171,8 @@ class _Calls:
 
     def start(self, call: LoopCall[Any]) -> None:
         """Start *call*, unless the loop is about to end."""
+        if not call.claim():  # its caller was interrupted
+            return
         if self.is_over:
             call.give_up()
             return

@@ -1,5 +1,6 @@
 """Work for one thread."""
 
+from asyncio import current_task
 from collections import deque
 from queue import Empty
 from typing import Generic, TypeVar
@@ -17,11 +18,25 @@ class WorkQueue(Generic[T]):
     What `queue.SimpleQueue` does, with fewer switches between threads: see
     `Bell`.  Descriptors are opened when the thread has to wait first, and given
     back with the object.
+
+    Args:
+        comes_alone: Whether an item is mostly the only one for some time, even
+            if whoever puts it has more to do: for others, then.
     """
 
-    __slots__ = ("__weakref__", "_bell", "_is_asleep", "_items")
+    __slots__ = (
+        "__weakref__",
+        "_bell",
+        "_comes_alone",
+        "_is_asleep",
+        "_items",
+        "_ringer",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, *, comes_alone: bool = False) -> None:
+        self._comes_alone = comes_alone
+        # Which task rang last while its loop had more to do.
+        self._ringer = 0
         self._items: deque[T] = deque()
         self._bell: Bell | None = None
         # Whether the thread waits, or is about to.
@@ -36,7 +51,18 @@ class WorkQueue(Generic[T]):
             self._is_asleep = False
             bell = self._bell
             if bell is not None:
-                bell.ring(goes_on=has_more_ready())
+                bell.ring(goes_on=self._goes_on())
+
+    def _goes_on(self) -> bool:
+        """Whether more items may come before the thread has run this one.
+
+        From a loop that has more to do, but not if they come from one task: that
+        awaits each before the next.
+        """
+        if self._comes_alone or not has_more_ready():
+            return False
+        last, self._ringer = self._ringer, id(current_task())
+        return last not in (0, self._ringer)
 
     def empty(self) -> bool:
         """Whether there is nothing at the moment."""

@@ -4,14 +4,14 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import ParamSpec, TypeVar, final
+from typing import ParamSpec, Protocol, TypeVar, final
 
 from ..errors import ExecutorClosedError
 from ..types import Runnable
 from ._work import FutureWork
 from ._worker import WorkerThread
 
-__all__ = ("ThreadCache", "ThreadLease")
+__all__ = ("ThreadCache", "ThreadLease", "Visitor")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -73,6 +73,15 @@ class ThreadLease:
         self._cache.take_back(self)
 
 
+class Visitor(Runnable, Protocol):
+    """Work that a thread is taken for, and that gives it back.
+
+    It may be run twice, and does nothing the second time.
+    """
+
+    worker: WorkerThread | None
+
+
 @final
 class ThreadCache:
     """Lends threads, the most recently used one first.
@@ -131,23 +140,29 @@ class ThreadCache:
             msg = f"executor {self._name!r} is closed; make a new one"
             raise ExecutorClosedError(msg)
 
-    def acquire(self, work: Runnable) -> WorkerThread:
-        """Give *work* to a thread of a cache without a cap, to be given back."""
+    def send(self, visitor: Visitor) -> None:
+        """Have *visitor* run by a thread of a cache without a cap.
+
+        Its `worker` is set, and is to be given back by itself.
+        """
         with self._lock:
             if self._is_closed:
                 msg = (
-                    f"cannot run {work}: executor {self._name!r} is closed; "
+                    f"cannot run {visitor}: executor {self._name!r} is closed; "
                     f"submit before closing, or make a new one"
                 )
                 raise ExecutorClosedError(msg)
             self._lent += 1
-            worker = self._take()
+            visitor.worker = worker = self._take()
             # Under the lock: behind a close() it would never be run.
-            worker.inbox.put(work)
-            return worker
+            try:
+                worker.inbox.put(visitor)
+            except BaseException:  # Ctrl-C: it may not be there, or unnoticed
+                worker.inbox.put(visitor)
+                raise
 
     def give_back(self, worker: WorkerThread) -> None:
-        """Give back a thread that was taken with `acquire`."""
+        """Give back a thread that was taken with `send`."""
         with self._lock:
             self._pass_on(worker)
 
@@ -216,7 +231,7 @@ class ThreadCache:
             return self._idle.pop(0)  # queue behind what was given back longest ago
         self._count += 1
         name = f"{self._name}-{self._count}"
-        worker = WorkerThread(name, self, self._idle_timeout)
+        worker = WorkerThread(name, self, self._idle_timeout, comes_alone=True)
         self._workers.add(worker)
         return worker
 

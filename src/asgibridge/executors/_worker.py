@@ -54,7 +54,12 @@ class WorkerThread:
     )
 
     def __init__(
-        self, name: str, owner: WorkerOwner | None = None, idle_timeout: float = 10.0
+        self,
+        name: str,
+        owner: WorkerOwner | None = None,
+        idle_timeout: float = 10.0,
+        *,
+        comes_alone: bool = False,
     ) -> None:
         """Start the thread.
 
@@ -62,9 +67,10 @@ class WorkerThread:
             name: Of the thread.
             owner: Asked when nothing came for a while; None keeps the thread.
             idle_timeout: That while, in seconds.
+            comes_alone: Whether it mostly gets one piece of work at a time.
         """
         self.name: str = name
-        self.inbox: WorkQueue[Runnable | None] = WorkQueue()
+        self.inbox: WorkQueue[Runnable | None] = WorkQueue(comes_alone=comes_alone)
         # What is being run; None between two pieces of work.
         self.current: Runnable | None = None
         self.is_stopped: bool = False

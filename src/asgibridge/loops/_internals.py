@@ -131,7 +131,9 @@ def is_known(loop: AbstractEventLoop) -> bool:
 
     Nothing below may be called for one that has not.
     """
-    return all(hasattr(loop, name) for name in _PARTS)
+    return all(hasattr(loop, name) for name in _PARTS) and hasattr(
+        vars(loop)["_selector"], "_fd_to_key"
+    )
 
 
 def has_work(loop: AbstractEventLoop) -> bool:
@@ -152,7 +154,7 @@ def has_more_ready() -> bool:
 def watched(loop: AbstractEventLoop) -> int:
     """Count the descriptors that a selector loop watches."""
     private: Any = loop
-    return len(private._selector.get_map())  # noqa: SLF001  # see above
+    return len(private._selector._fd_to_key)  # noqa: SLF001  # see above
 
 
 def is_configured(loop: AbstractEventLoop) -> bool:

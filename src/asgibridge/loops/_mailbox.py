@@ -8,18 +8,13 @@ from typing import Protocol, final
 
 from ._eventfd import HAS_EVENTFD
 from ._recycling import RecyclableLoop
-from ._wakers import DrivenWaker, EventFdWaker, ThreadsafeWaker, Waker
+from ._wakers import DrivenWaker, EventFdWaker, Reason, ThreadsafeWaker, Waker
 
 __all__ = ("Letter", "Mailbox", "MailboxRegistry")
 
 
-class Letter(Protocol):
+class Letter(Reason, Protocol):
     """Something that concerns a loop."""
-
-    @property
-    def goes_on(self) -> bool:
-        """Whether the thread that posts it has more to do, of the same kind."""
-        ...
 
     def deliver(self) -> None:
         """Do what there is to do, on the loop's thread, inside a callback."""
@@ -76,7 +71,7 @@ class Mailbox:
         self._letters.append(letter)
         if not self._armed:
             self._armed = True
-            self._waker.wake(goes_on=letter.goes_on)
+            self._waker.wake(letter)
 
     def attend(self) -> bool:
         """Say that the loop's thread, this one, is about to look for itself.
@@ -112,7 +107,7 @@ class Mailbox:
             # KeyboardInterrupt or SystemExit went through here.
             if letters and not self._armed:
                 self._armed = True
-                self._waker.wake(goes_on=True)
+                self._waker.wake()
 
 
 def _can_read(loop: AbstractEventLoop) -> bool:

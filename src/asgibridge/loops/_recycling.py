@@ -104,11 +104,9 @@ class RecyclableLoop(asyncio.SelectorEventLoop):
             return False
         if has_work(self):
             drop_cancelled_timers(self)
-        return (
-            not has_work(self)
-            and not is_configured(self)
-            and self._look() == self._noted
-        )
+            if has_work(self):
+                return False
+        return not is_configured(self) and self._look() == self._noted
 
     def is_quiet(self) -> bool:
         """Whether nothing can happen on the loop before somebody calls it."""
@@ -117,7 +115,9 @@ class RecyclableLoop(asyncio.SelectorEventLoop):
             return False
         if has_work(self):
             drop_cancelled_timers(self)
-        return not has_work(self) and watched(self) == noted[1]
+            if has_work(self):
+                return False
+        return watched(self) == noted[1]
 
     def can_be_turned(self) -> bool:
         """Whether the loop can be run by hand.

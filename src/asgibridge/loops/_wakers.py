@@ -14,18 +14,27 @@ import attrs
 from ._eventfd import open_eventfd, signal, signal_and_go_on
 from ._recycling import RecyclableLoop
 
-__all__ = ("DrivenWaker", "EventFdWaker", "ThreadsafeWaker", "Waker")
+__all__ = ("DrivenWaker", "EventFdWaker", "Reason", "ThreadsafeWaker", "Waker")
+
+
+class Reason(Protocol):
+    """Why a loop is woken."""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the waking thread goes on to more of the same kind."""
+        ...
 
 
 class Waker(Protocol):
     """Makes one loop call one function soon."""
 
-    def wake(self, *, goes_on: bool = False) -> None:
+    def wake(self, why: "Reason | None" = None) -> None:
         """Have the function called; RuntimeError if the loop is closed.
 
         Args:
-            goes_on: Whether the waking thread has more to do: then it is not put
-                aside for the loop if that can be helped.
+            why: Tells, if it is asked, whether the waking thread has more to do:
+                then it is not put aside for the loop if that can be helped.
         """
         ...
 
@@ -42,7 +51,7 @@ class ThreadsafeWaker:
     _loop: weakref.ref[AbstractEventLoop]
     _function: Callable[[], None]
 
-    def wake(self, *, goes_on: bool = False) -> None:  # asyncio decides
+    def wake(self, why: "Reason | None" = None) -> None:  # asyncio decides
         """Have the function called; RuntimeError if the loop is closed."""
         loop = self._loop()
         if loop is None:
@@ -99,16 +108,16 @@ class EventFdWaker:
             sys.set_asyncgen_hooks(finalizer=finalizer)
         return waker
 
-    def wake(self, *, goes_on: bool = False) -> None:
+    def wake(self, why: "Reason | None" = None) -> None:
         """Have the function called; RuntimeError if the loop is closed."""
         with self._lock:
             if self._is_open:
-                if goes_on:
+                if why is not None and why.goes_on:
                     signal_and_go_on(self._fd)
                 else:
                     signal(self._fd)
                 return
-        ThreadsafeWaker(self._loop, self._function).wake(goes_on=goes_on)
+        ThreadsafeWaker(self._loop, self._function).wake(why)
 
     def close(self) -> None:
         """Have the loop forget the descriptor; from any thread."""
@@ -144,13 +153,13 @@ class DrivenWaker:
     _function: Callable[[], None]
     _otherwise: Waker
 
-    def wake(self, *, goes_on: bool = False) -> None:
+    def wake(self, why: "Reason | None" = None) -> None:
         """Have the function called; RuntimeError if the loop is closed."""
         loop = self._loop()
         driver = None if loop is None else loop.driver
         del loop  # which may be looked at before this returns: see RecyclableLoop
         if driver is None or not driver.call_soon(self._function):
-            self._otherwise.wake(goes_on=goes_on)
+            self._otherwise.wake(why)
 
     def close(self) -> None:
         """Give back what the loop and the system hold for this."""
