@@ -31,6 +31,7 @@ def write_speeds(
     # Takes half a second to import, which every other run can do without.
     import matplotlib as mpl  # noqa: PLC0415 - see above
     from matplotlib.figure import Figure  # noqa: PLC0415 - see above
+    from matplotlib.ticker import StrMethodFormatter  # noqa: PLC0415 - see above
 
     drawn = [outcome for outcome in outcomes if base in outcome.samples]
     names = [it for it in _COLOURS if any(it in one.samples for one in drawn)]
@@ -66,11 +67,12 @@ def write_speeds(
         axes.set_yticks(range(len(drawn)), [it.scenario.title for it in drawn])
         axes.invert_yaxis()
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.axvline(1, color=_INK, linewidth=0.8)
         axes.set_xlabel(f"times as fast as {base}")
         axes.set_title(f"{machine.python}, {machine.loop}")
         axes.patch.set_alpha(0)
-        axes.legend(framealpha=0, loc="lower right")
+        figure.legend(framealpha=0, loc="outside right upper")
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, format="svg", transparent=True, metadata={"Date": None})
 
