@@ -65,6 +65,7 @@ def threads() -> Iterator[ThreadCache]:
 def loop() -> Iterator[Counting]:
     """A loop that was noted."""
     loop = Counting()
+    loop.set_debug(False)  # else it is not turned by hand
     loop.note()
     yield loop
     loop.close()

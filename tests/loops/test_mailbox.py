@@ -229,7 +229,8 @@ def test_after_generators_are_shut_down(way: type) -> None:
             await asyncio.to_thread(mailbox.post, Note(arrived.set))
             await arrived.wait()
 
-    run(main)
+    # Others do not tell that they were shut down.
+    run(main, asyncio.SelectorEventLoop)
 
 
 def test_what_was_announced_before_the_shutdown_is_delivered() -> None:

@@ -139,8 +139,8 @@ def leave_signal_handler(loop: RecyclableLoop) -> None:
 
 
 def leave_debug(loop: RecyclableLoop) -> None:
-    """Switch the debug mode on."""
-    loop.set_debug(True)
+    """Switch the debug mode on, or off where it is on."""
+    loop.set_debug(not loop.get_debug())
 
 
 def leave_task_factory(loop: RecyclableLoop) -> None:
