@@ -3,6 +3,7 @@
 import os
 import platform
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -27,13 +28,14 @@ class Machine:
     packages: str
     loop: LoopName
     mode: Mode
+    placement: str = ""  # in place of what the mode says about CPUs
 
     def lines(self) -> list[str]:
         """Return the description, one subject in a line."""
         return [
             f"{self.processor}, {self.cpus} CPUs, {self.system}",
             f"{self.python}; {self.packages}",
-            f"event loop: {self.loop}; CPUs: {_MODES[self.mode]}",
+            f"event loop: {self.loop}; CPUs: {self.placement or _MODES[self.mode]}",
         ]
 
 
@@ -44,15 +46,16 @@ _MODES: Final = {
 }
 
 
-def describe_machine(loop: LoopName, mode: Mode) -> Machine:
-    """Return the description of this machine and this run."""
-    packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
+def describe_machine(
+    loop: LoopName, mode: Mode, packages: Sequence[str] = _PACKAGES
+) -> Machine:
+    """Return the description of this machine and this run, with *packages*."""
     return Machine(
         processor=_processor(),
         cpus=os.cpu_count() or 1,
         system=f"{platform.system()} {platform.release()}",
         python=f"{platform.python_implementation()} {sys.version.split()[0]}",
-        packages=packages,
+        packages=", ".join(f"{name} {version(name)}" for name in packages),
         loop=loop,
         mode=mode,
     )

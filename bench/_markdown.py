@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from ._machine import Machine
 from ._rounds import Outcome
@@ -10,23 +11,32 @@ from ._table import goal_lines, rows
 __all__ = ("write_markdown",)
 
 
-def write_markdown(path: Path, machine: Machine, outcomes: Sequence[Outcome]) -> None:
-    """Write all tables to *path*, with what they were measured on."""
+_HOW: Final = (
+    "Medians over interleaved rounds in one process, for one operation. The columns",
+    'with "÷" say how many times longer a row took than ours: the median of the',
+    "ratios of each round. Written by `python -m bench`.",
+)
+
+
+def write_markdown(
+    path: Path,
+    machine: Machine,
+    outcomes: Sequence[Outcome],
+    how: Sequence[str] = _HOW,
+    subject: str = "Measured",
+) -> None:
+    """Write all tables to *path*, with what they were measured on, and *how*."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(_page(machine, outcomes)), encoding="utf-8")
+    path.write_text("\n".join(_page(machine, outcomes, how, subject)), encoding="utf-8")
 
 
-def _page(machine: Machine, outcomes: Sequence[Outcome]) -> list[str]:
+def _page(
+    machine: Machine, outcomes: Sequence[Outcome], how: Sequence[str], subject: str
+) -> list[str]:
     title = f"{machine.python}, {machine.loop}, {machine.mode}"
-    lines = [f"# Measured: {title}", ""]
+    lines = [f"# {subject}: {title}", ""]
     lines += [f"- {line}" for line in machine.lines()]
-    lines += [
-        "",
-        "Medians over interleaved rounds in one process, for one operation. The columns",
-        'with "÷" say how many times longer a row took than ours: the median of the',
-        "ratios of each round. Written by `python -m bench`.",
-        "",
-    ]
+    lines += ["", *how, ""]
     for outcome in outcomes:
         lines += _section(machine, outcome)
     return lines

@@ -438,20 +438,20 @@ def test_events_out_of_order_raise_in_the_application(
         Client().begin(adapt(sending(*events)))
 
 
-@pytest.mark.parametrize("error", [SystemExit(3), asyncio.CancelledError()])
+@pytest.mark.parametrize("error", [SystemExit, asyncio.CancelledError])
 def test_no_exception_of_the_application_stops_the_server(
-    adapt: Adapt, error: BaseException
+    adapt: Adapt, error: type[BaseException]
 ) -> None:
     """Nor the loop that others share."""
 
     @only_http
     async def app(scope: Event, receive: Any, send: Any) -> None:
         if scope["path"] == "/":
-            raise error
+            raise error(3)
         await sending(START, body(b"x"))(scope, receive, send)
 
     adapter = adapt(app)
-    with pytest.raises(ApplicationExitError, match=type(error).__name__):
+    with pytest.raises(ApplicationExitError, match=error.__name__):
         Client().begin(adapter)
     assert Client(PATH_INFO="/x").ask(adapter) == b"x"
 

@@ -12,11 +12,18 @@ from wsgiref.types import StartResponse
 
 import pytest
 
-from asgibridge.adapters import WsgiLimits, WsgiToAsgi, _wsgi_task
+from asgibridge.adapters import WsgiLimits, WsgiToAsgi, _inbox, _wsgi_task
 from asgibridge.adapters._asgi_call import AsgiCall
+from asgibridge.adapters._bell import Bell
+from asgibridge.adapters._environ import EnvironBuilder
+from asgibridge.adapters._gate import Gates
+from asgibridge.adapters._header_names import ResponseHeaderNames
 from asgibridge.adapters._inbox import Inbox
 from asgibridge.adapters._line import Line
+from asgibridge.adapters._outbox import Outbox
+from asgibridge.adapters._response import WsgiResponse
 from asgibridge.adapters._traffic import Traffic
+from asgibridge.adapters._wsgi_work import WsgiWork
 from asgibridge.bridge import Bridge
 from asgibridge.loops import Mailbox
 
@@ -26,38 +33,88 @@ Make = Callable[..., Server]
 TEXT = [("Content-Type", "text/plain")]
 
 
-def test_a_reader_that_is_quicker_than_the_receiver_is_seen(server: Make) -> None:
+def test_a_reader_that_is_quicker_than_the_receiver_is_seen(
+    server: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The thread read everything just before the receiver waits for room."""
+    inboxes: list[Inbox] = []
+    data: list[bytes] = []
 
-    class QuickReader:
-        """A loop on which the thread reads while a future is made."""
+    class QuickReader(Bell):
+        """The thread reads while the receiver announces its sleep."""
 
-        def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-            self.create_task = loop.create_task
-            self.create_future = self.read
-            self.loop = loop
-            self.data = b""
-            self.inbox: Inbox
+        def __setattr__(self, name: str, value: object) -> None:
+            super().__setattr__(name, value)
+            if name == "is_idle" and value:
+                data.append(inboxes[0].pull())
 
-        def read(self) -> Any:
-            self.data += self.inbox.pull()
-            return self.loop.create_future()
-
-    async def main() -> bytes:
+    async def main() -> None:
         loop = asyncio.get_running_loop()
         asked = server(b"12345", b"6")
-        quick: Any = QuickReader(loop)
-        limits = WsgiLimits(read_ahead_bytes=5)
-        inbox = Inbox(Line(quick, Mailbox(loop)), asked.receive, limits)
-        quick.inbox = inbox
+        limits = WsgiLimits(read_ahead_bytes=4)
+        inbox = Inbox(Line(loop, Mailbox(loop), Gates()), asked.receive, limits)
+        inboxes.append(inbox)
         inbox.watch()
         inbox.watch()
         await asked.until(lambda: asked.asked == 3)
-        data: bytes = quick.data + inbox.pull()
+        data.append(inbox.pull())
         await inbox.close()
-        return data
 
-    assert asyncio.run(main()) == b"123456"
+    monkeypatch.setattr(_inbox, "Bell", QuickReader)
+    asyncio.run(main())
+    assert data == [b"12345", b"6"]
+
+
+def test_a_receiver_that_is_woken_too_early_waits_on(server: Make) -> None:
+    """A ring may be left over from a sleep that did not come to be."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        asked = server(b"12345", b"6")
+        limits = WsgiLimits(read_ahead_bytes=4)
+        inbox = Inbox(Line(loop, Mailbox(loop), Gates()), asked.receive, limits)
+        inbox.watch()
+        bell = inbox._bell
+        assert bell is not None
+        await asked.until(lambda: bell.is_idle)
+        loop.call_soon(bell.deliver)
+        await asyncio.sleep(0)
+        assert bell.is_idle  # again
+        assert asked.asked == 1
+        assert inbox.pull() == b"12345"
+        await asked.until(lambda: asked.asked == 3)
+        await inbox.close()
+
+    asyncio.run(main())
+
+
+def test_only_one_answers_for_what_the_application_raised(server: Make) -> None:
+    """The task takes the error, or the thread logs it; never both."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        traffic = Traffic(Mailbox(loop))
+        line = Line(loop, traffic.mailbox, Gates())
+        asked = server()
+        outbox = Outbox(line, 1)
+        work = WsgiWork(
+            lambda _environ, _start: [],
+            asked.scope,
+            EnvironBuilder(limits=WsgiLimits()),
+            line,
+            Inbox(line, asked.receive, WsgiLimits()),
+            outbox,
+            WsgiResponse(outbox.put, "GET", ResponseHeaderNames()),
+            deque([None]),
+            traffic.end,
+        )
+        error = LookupError()
+        assert work.take_error() is None
+        work.fail(error)
+        assert work.take_error() is error
+        assert work.take_error() is None
+
+    asyncio.run(main())
 
 
 def test_events_of_other_kinds_are_passed_over(bridge: Bridge, server: Make) -> None:
@@ -79,7 +136,7 @@ def test_a_watch_for_a_client_that_is_gone_is_not_begun(server: Make) -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
         asked = server(incoming=[DISCONNECT])
-        line = Line(loop, Mailbox(loop))
+        line = Line(loop, Mailbox(loop), Gates())
         inbox = Inbox(line, asked.receive, WsgiLimits())
         line.hang_up()
         inbox.watch()
@@ -177,7 +234,9 @@ def test_threads_end_with_the_last_of_several_lifespans(
 
 def asgi_call(mailbox: Mailbox, app: Any) -> AsgiCall:
     scope: dict[str, Any] = {"type": "http", "method": "GET", "path": "/"}
-    return AsgiCall(app, scope, copy_context(), mailbox, set(), BytesIO(), 0, 100, None)
+    return AsgiCall(
+        app, scope, copy_context(), mailbox, set(), BytesIO(), 0, 100, None, Gates()
+    )
 
 
 def test_a_task_that_becomes_ready_while_it_announces_its_sleep_does_not_sleep() -> (
@@ -205,7 +264,7 @@ def test_a_line_is_cancelled_as_a_future_is() -> None:
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        line = Line(loop, Mailbox(loop))
+        line = Line(loop, Mailbox(loop), Gates())
         assert not line.cancel()
 
         async def park() -> None:

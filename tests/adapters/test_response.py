@@ -8,12 +8,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from asgibridge.adapters._header_names import ResponseHeaderNames
-from asgibridge.adapters._response import (
-    TRANSITIONS,
-    State,
-    Step,
-    WsgiResponse,
-)
+from asgibridge.adapters._response import WsgiResponse
+from asgibridge.adapters._transitions import TRANSITIONS, Move, State, Step
 from asgibridge.errors import (
     ContentLengthError,
     WsgiBodyTypeError,
@@ -68,6 +64,33 @@ def test_blocks_in_an_open_response_take_the_move_of_the_table() -> None:
     response.block(b"b")
     assert response.state is State.OPEN
     assert bodies(events) == [(b"a", True), (b"b", True)]
+
+
+@pytest.mark.parametrize("length", [None, "5"])
+def test_a_whole_response_takes_the_move_of_the_table(length: str | None) -> None:
+    """The shortcut for a result of one block does what the table says."""
+    move = TRANSITIONS[State.HELD, Step.FILL]
+    assert (move.state, move.sends, move.starts, move.last) == (
+        State.DONE,
+        True,
+        True,
+        True,
+    )
+    headers = [] if length is None else [("Content-Length", length)]
+    response, events = started(*headers)
+    response.whole(b"hello")
+    assert response.state is State.DONE
+    assert response.content_length == 0
+    assert bodies(events) == [(b"hello", False)]
+
+
+@pytest.mark.parametrize("step", [Step.START, Step.RESTART])
+def test_a_start_that_the_table_does_not_refuse_leads_to_held(step: Step) -> None:
+    """Which is why it is not looked up for a first start."""
+    for state in State:
+        move = TRANSITIONS[state, step]
+        assert move.refusal or move.reraises or move.state is State.HELD
+    assert TRANSITIONS[State.IDLE, step] == Move(State.HELD)
 
 
 OPERATIONS = ("start", "restart", "block", "empty", "whole", "write", "end")

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
-from wsgiref.types import StartResponse
+from wsgiref.types import StartResponse, WSGIApplication
 
 import pytest
 import uvloop
@@ -20,6 +20,8 @@ from asgibridge.errors import (
     UnsupportedScopeError,
 )
 from asgibridge.executors import WorkerPool
+from asgibridge.observers._names import name_of
+from asgibridge.testing import RecordingObserver
 
 from .conftest import Server
 
@@ -274,8 +276,22 @@ def test_a_request_that_its_executor_drops_fails(bridge: Bridge, server: Make) -
             return future
 
     adapter = WsgiToAsgi(hello, bridge=bridge, executor=Dropping())
-    with pytest.raises(ExecutorDroppedCallError, match=r"cancelled WsgiWork\.run"):
+    with pytest.raises(ExecutorDroppedCallError, match="cancelled hello"):
         asyncio.run(server().run(adapter))
+
+
+@pytest.mark.parametrize("sensitive", [True, False])
+@pytest.mark.parametrize(("app", "name"), [(hello, "hello"), (Barrier(1), "Barrier")])
+def test_observers_see_a_request_under_the_name_of_the_application(
+    app: WSGIApplication, name: str, server: Make, *, sensitive: bool
+) -> None:
+    """That of the adapter's own function would say nothing."""
+    observer = RecordingObserver()
+    with Bridge(observers=[observer]) as bridge:
+        adapter = WsgiToAsgi(app, bridge=bridge, thread_sensitive=sensitive)
+        asyncio.run(server().run(adapter))
+    (crossing,) = observer.crossings
+    assert name_of(crossing.function) == name
 
 
 def test_one_adapter_serves_several_loops(bridge: Bridge, server: Make) -> None:

@@ -334,7 +334,27 @@ def test_a_large_upload_streams(bridge: Bridge, server: Make) -> None:
     assert serve(app, bridge, server(*chunks)).body == b"".join(chunks)
 
 
-def test_messages_as_large_as_the_limit_are_received_one_by_one(
+def test_of_messages_as_large_as_the_limit_two_wait_at_most(
+    bridge: Bridge, server: Make
+) -> None:
+    """The limit is reached with the first; only then does it hold anything back."""
+    waiting: list[int] = []
+
+    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+        total = 0
+        while data := environ["wsgi.input"].read1():
+            total += len(data)
+            waiting.append(asked.received - total // 100)
+        start_response("200 OK", TEXT)
+        return [b"%d" % total]
+
+    asked = server(*[bytes(100)] * 50, b"")
+    limits = WsgiLimits(read_ahead_bytes=100)
+    assert serve(app, bridge, asked, limits=limits).body == b"5000"
+    assert max(waiting) <= 2
+
+
+def test_messages_larger_than_the_limit_are_received_one_by_one(
     bridge: Bridge, server: Make
 ) -> None:
     """None is ever taken before the application asks for it."""
@@ -349,6 +369,6 @@ def test_messages_as_large_as_the_limit_are_received_one_by_one(
         return [b"%d" % total]
 
     asked = server(*[bytes(100)] * 50, b"")
-    limits = WsgiLimits(read_ahead_bytes=100)
+    limits = WsgiLimits(read_ahead_bytes=99)
     assert serve(app, bridge, asked, limits=limits).body == b"5000"
     assert received == [0] * 50

@@ -20,7 +20,7 @@ from ..errors import (
 )
 from ..loops import Mailbox
 from ._asgi import ASGIApp, Event, Scope
-from ._gate import Gate
+from ._gate import Gate, Gates
 
 __all__ = ("AsgiCall",)
 
@@ -63,6 +63,7 @@ class AsgiCall:
         window: How many bytes of response may wait.
         timeout: How long the thread waits for the next event, in seconds; None
             for ever.
+        gates: That of the thread is among them.
     """
 
     _app: ASGIApp
@@ -74,7 +75,11 @@ class AsgiCall:
     _left: int | None
     _window: int
     _timeout: float | None
-    _gate: Gate = attrs.field(factory=Gate, init=False)
+    _gates: Gates
+    # Where the thread has slept, and may do so again.
+    _gate: Gate | None = attrs.field(default=None, init=False)
+    goes_on: bool = attrs.field(default=False, init=False)
+    """As a letter: whether the thread that posts it has more to do."""
     _task: asyncio.Task[None] | None = attrs.field(default=None, init=False)
 
     # Thread to task.
@@ -113,9 +118,7 @@ class AsgiCall:
         while not self._events:
             if self._wants_body:
                 self._read()
-            elif not self._gate.wait(
-                self._has_news, -1 if self._timeout is None else self._timeout
-            ):
+            elif not self._wait_for_news():
                 msg = f"{self} sent nothing for {self._timeout} seconds"
                 raise ApplicationTimeoutError(msg)
         event = self._events.popleft()
@@ -123,7 +126,9 @@ class AsgiCall:
             self._raise_end()
         self._taken += len(event.get("body") or b"")
         if self._waiting and self._has_room():
+            self.goes_on = True
             self._mailbox.post(self)
+            self.goes_on = False
         return event
 
     def take_body(self) -> tuple[bytes, bool]:
@@ -182,6 +187,11 @@ class AsgiCall:
             )
         self._mailbox.post(self)
 
+    def _wait_for_news(self) -> bool:
+        # The task reads it after its change, the look for news comes after this.
+        gate = self._gate = self._gates.gate
+        return gate.wait(self._has_news, self._timeout)
+
     def _has_news(self) -> bool:
         return bool(self._events) or self._wants_body
 
@@ -204,8 +214,6 @@ class AsgiCall:
 
     # The loop's end.
 
-    goes_on = False  # the thread waits for an answer
-
     def deliver(self) -> None:
         """Start the task, or let it look; called by the mailbox, on the loop."""
         if self._task is None:
@@ -217,6 +225,10 @@ class AsgiCall:
             self._task.cancel()
         else:
             self._wake_task()
+
+    def _wake_thread(self, *, goes_on: bool = False) -> None:
+        if self._gate is not None:
+            self._gate.wake(goes_on=goes_on)
 
     def _wake_task(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -233,7 +245,7 @@ class AsgiCall:
             else:
                 self._error = exc
         self._events.append(None)
-        self._gate.wake()
+        self._wake_thread()
 
     def _report(self, error: BaseException) -> None:
         if self._is_cancelled or isinstance(error, ClientDisconnectedError):
@@ -266,8 +278,9 @@ class AsgiCall:
         if body:
             self._sent += len(body)
         self._events.append(event)
-        self._gate.wake()
-        if not event.get("more_body"):
+        more = bool(event.get("more_body"))
+        self._wake_thread(goes_on=more)
+        if not more:
             self._is_complete = True
             self._wake_task()  # whoever waits for the disconnect
         elif self._sent - self._taken >= self._window:
@@ -280,7 +293,8 @@ class AsgiCall:
             raise AsgiProtocolError(self._misplaced(event))
         self._is_started = kind == "http.response.start"
         self._events.append(event)
-        self._gate.wake()
+        if not self._is_started:  # of the start it only makes use with a body
+            self._wake_thread()
 
     def _misplaced(self, event: Event) -> str:
         when = "after" if self._is_started else "before"
@@ -291,7 +305,7 @@ class AsgiCall:
             return True
         if self._has_body and not self._wants_body:
             self._wants_body = True
-            self._gate.wake()
+            self._wake_thread()
         return False
 
     def _can_send(self) -> bool:

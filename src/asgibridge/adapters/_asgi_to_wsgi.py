@@ -19,6 +19,7 @@ from ._asgi import ASGIApp, Event
 from ._asgi_call import AsgiCall
 from ._asgi_service import AsgiService
 from ._closing import call_on_close
+from ._gate import Gates
 from ._scope import body_length, http_scope
 
 __all__ = ("AsgiToWsgi",)
@@ -109,6 +110,7 @@ class AsgiToWsgi:
         validator=attrs.validators.ge(0),
         on_setattr=_frozen,
     )
+    _gates: Gates = attrs.field(factory=Gates, init=False, repr=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
     # Guarded by _lock when written:
     _service: AsgiService | None = attrs.field(default=None, init=False, repr=False)
@@ -142,6 +144,7 @@ class AsgiToWsgi:
             body_length(environ),
             self.response_window_bytes,
             self.timeout,
+            self._gates,
         )
         call.start()
         try:

@@ -1,71 +1,67 @@
 """Where one thread sleeps until others have something for it."""
 
 import threading
-from collections import deque
 from collections.abc import Callable
 from typing import final
 
 import attrs
 
-__all__ = ("Gate",)
+from ..loops import Bell, has_more_ready, open_bell
 
-
-def _closed_lock() -> threading.Lock:
-    lock = threading.Lock()
-    lock.acquire()
-    return lock
-
-
-def _no_tokens() -> deque[None]:
-    return deque()  # deque[None]() takes three times as long
+__all__ = ("Gate", "Gates")
 
 
 @final
 @attrs.define(eq=False)
 class Gate:
-    """Lets one thread wait for a condition; a wake-up is never lost or stored.
+    """Lets its thread wait for a condition; a wake-up is never lost.
 
-    Cheaper than `threading.Condition`: nobody holds a lock while looking.
+    Nobody holds a lock while looking.
     """
 
-    _lock: threading.Lock = attrs.field(factory=_closed_lock, init=False)
-    # A token says that the sleeper sleeps, or is about to.  Whoever takes it
-    # owes the lock one release; taking is atomic.
-    _tokens: deque[None] = attrs.field(factory=_no_tokens, init=False)
+    _bell: Bell = attrs.field(factory=open_bell, init=False)
+    # Whether the thread sleeps, or is about to.
+    _is_idle: bool = attrs.field(default=False, init=False)
 
-    def wait(self, ready: Callable[[], object], timeout: float = -1) -> bool:
+    def wait(self, ready: Callable[[], object], timeout: float | None = None) -> bool:
         """Sleep until *ready* returns something true; return whether it did.
 
         Args:
             ready: Is asked again after each `wake`.
-            timeout: Longest sleep between two wake-ups, in seconds; -1 sets
+            timeout: Longest sleep between two wake-ups, in seconds; None sets
                 no limit.
         """
         while not ready():
-            self._tokens.append(None)
-            # What makes *ready* true happens before wake() looks for the token,
-            # so either this look sees it or wake() sees the token.
-            if (ready() or not self._lock.acquire(timeout=timeout)) and not (
-                self._disarm()
-            ):
+            self._is_idle = True
+            # What makes *ready* true happens before wake() looks at the flag, so
+            # either this look sees it or wake() sees the flag.
+            if not (ready() or self._bell.wait(timeout)):
+                self._is_idle = False
                 return bool(ready())
+            self._is_idle = False
         return True
 
-    def wake(self) -> None:
-        """Let the sleeper look again; does nothing if nobody sleeps."""
-        if not self._tokens:
-            return
-        try:
-            self._tokens.pop()
-        except IndexError:  # another was faster
-            return
-        self._lock.release()
+    def wake(self, *, goes_on: bool = False) -> None:
+        """Let the sleeper look again; does nothing if nobody sleeps.
 
-    def _disarm(self) -> bool:
-        """Take the token back; return whether a wake-up was under way instead."""
-        try:
-            self._tokens.pop()
-        except IndexError:
-            self._lock.acquire()  # its release is certain
-            return True
-        return False
+        Args:
+            goes_on: Whether more for the sleeper is about to come.
+        """
+        if self._is_idle:
+            self._is_idle = False
+            self._bell.ring(goes_on=goes_on or has_more_ready())
+
+
+@final
+class Gates(threading.local):
+    """The gate of each thread: to open one for each wait would cost more than it."""
+
+    # Opened by a thread's first wait: an adapter alone has no descriptors.
+    _gate: Gate | None = None
+
+    @property
+    def gate(self) -> Gate:
+        """That of the current thread."""
+        if self._gate is None:
+            self._gate = Gate()
+        return self._gate

@@ -1,10 +1,11 @@
 """What may stand in the status line and the headers of a response."""
 
 import re
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Final, final
 
-from ..errors import WsgiHeaderError
+from ..errors import ContentLengthError, WsgiHeaderError
 
 __all__ = ("ResponseHeaderNames", "StatusCodes", "header_value")
 
@@ -103,6 +104,28 @@ class ResponseHeaderNames(dict[str, bytes]):
             self[name] = field
         return field
 
+    def fields(
+        self, headers: Iterable[tuple[str, object]]
+    ) -> tuple[list[tuple[bytes, bytes]], int]:
+        """Return *headers* as they are sent, and Content-Length; -1 without one.
+
+        Raises:
+            WsgiHeaderError: If one of them must not be sent.
+            ContentLengthError: If it is not a number, or not one number.
+        """
+        fields: list[tuple[bytes, bytes]] = []
+        length = -1
+        for name, value in headers:
+            field = self[name]
+            if isinstance(value, str) and value.isprintable() and value.isascii():
+                content = value.strip().encode("ascii")
+            else:
+                content = header_value(name, value)
+            if field == b"content-length":
+                length = _length(content, length)
+            fields.append((field, content))
+        return fields, length
+
 
 def header_value(name: str, value: object) -> bytes:
     """Return *value* as it is sent.
@@ -124,3 +147,14 @@ def header_value(name: str, value: object) -> bytes:
             " encode it as the header's definition says"
         )
         raise WsgiHeaderError(msg) from exc
+
+
+def _length(value: bytes, known: int) -> int:
+    if not value.isdigit():
+        msg = f"Content-Length {value!r} is not a number"
+        raise ContentLengthError(msg)
+    length = int(value)
+    if known >= 0 and length != known:
+        msg = f"two Content-Length fields differ: {known} and {length}"
+        raise ContentLengthError(msg)
+    return length

@@ -9,6 +9,7 @@ import attrs
 
 from ..errors import BodyTooLargeError, ClientDisconnectedError
 from ._asgi import Event, Receive
+from ._bell import Bell
 from ._limits import WsgiLimits
 from ._line import Line
 
@@ -25,9 +26,9 @@ class Inbox:
     """Takes the body from the server when the application asks for it.
 
     The first message is received by the request's own task, which has nothing
-    else to do while the application reads, and so are those as large as the
-    limit.  A body of more than one is otherwise received by a task of its own, up to the read-ahead limit, which then also notices
-    that the client leaves.
+    else to do while the application reads, and so are those larger than the
+    limit.  A body of more than one is otherwise received by a task of its own, up
+    to the read-ahead limit, which then also notices that the client leaves.
 
     Args:
         line: Wakes the other end.
@@ -48,7 +49,8 @@ class Inbox:
     _read: int = attrs.field(default=0, init=False)  # bytes; the thread's
     _fetched: bool = attrs.field(default=False, init=False)
     _is_large: bool = attrs.field(default=False, init=False)  # the last chunk
-    _room: asyncio.Future[None] | None = attrs.field(default=None, init=False)
+    # Wakes the receiver when there is room again; first set, then a receiver.
+    _bell: Bell | None = attrs.field(default=None, init=False)
     _receiver: asyncio.Task[None] | None = attrs.field(default=None, init=False)
     error: BaseException | None = attrs.field(default=None, init=False)
     """What the server's `receive` raised."""
@@ -62,19 +64,21 @@ class Inbox:
             ClientDisconnectedError: If the client left before the end.
             BodyTooLargeError: If the body is longer than allowed.
         """
-        while not self._chunks:
+        chunks = self._chunks
+        while not chunks:
             if self._complete:
                 return b""
             if self._line.gone:
                 msg = "the client left before the request body was complete"
                 raise ClientDisconnectedError(msg)
             self.wanted = True
-            self._line.ring()
+            if self._bell is None:  # else its task is awake, or was rung for
+                self._line.ring()
             self._line.wait(self._has_news)
-        chunk = self._chunks.popleft()
+        chunk = chunks.popleft()
         self._read += len(chunk)
-        if self._room is not None:
-            self._line.ring()
+        if self._bell is not None and self._has_room():
+            self._bell.ring()  # and let it: then this thread need not wait
         most = self._limits.max_body_bytes
         if most is not None and self._read > most:
             msg = f"the request body is longer than the {most} bytes allowed"
@@ -87,18 +91,11 @@ class Inbox:
     # The task's end.
 
     def has_work(self) -> bool:
-        """Whether the task has something to do for the thread."""
-        if self._line.gone:
-            return False
-        return (self.wanted and self._receiver is None) or self._may_resume()
+        """Whether the thread waits for what nobody receives."""
+        return self.wanted and self._receiver is None and not self._line.gone
 
     async def work(self) -> None:
         """Receive what the thread waits for, or see to it that it comes."""
-        if self._may_resume() and self._room is not None:
-            self._room.set_result(None)
-            self._room = None
-        if not self.wanted or self._receiver is not None:
-            return
         if self._fetched and not self._is_large:
             self.watch()
             return
@@ -107,9 +104,11 @@ class Inbox:
 
     def watch(self) -> None:
         """Receive in the background: the body up to the limit, and the end."""
-        if self._receiver is None and not self._line.gone:
+        line = self._line
+        if self._receiver is None and not line.gone:
             self._fetched = True
-            self._receiver = self._line.loop.create_task(self._receive_all())
+            self._bell = bell = Bell(line.loop, line.mailbox)
+            self._receiver = line.loop.create_task(self._receive_all(bell))
 
     @property
     def is_receiving(self) -> bool:
@@ -130,20 +129,19 @@ class Inbox:
                 receiver.cancel()
         return receiver
 
-    def _may_resume(self) -> bool:
+    def _has_room(self) -> bool:
         # Half, so that it is not one wake-up for each message.
-        most = self._limits.read_ahead_bytes // 2
-        return self._room is not None and self._received - self._read <= most
+        return self._received - self._read <= self._limits.read_ahead_bytes // 2
 
-    async def _receive_all(self) -> None:
+    async def _receive_all(self, bell: Bell) -> None:
+        most = self._limits.read_ahead_bytes
         try:
             while not self._line.gone:
-                if self._received - self._read >= self._limits.read_ahead_bytes:
-                    self._room = self._line.loop.create_future()
-                    # The thread may have read it all before it saw _room.
-                    if not self._may_resume():
-                        await self._room
-                    self._room = None
+                while self._received - self._read > most:
+                    bell.is_idle = True
+                    if not self._has_room():  # announced first, looked second
+                        await bell
+                    bell.is_idle = False
                 self._accept(await self._receive())
         except Exception as exc:  # noqa: BLE001 # it is the server's: handed back to it
             self.error = exc
@@ -160,10 +158,11 @@ class Inbox:
             if chunk:
                 # Such messages leave nothing to read ahead: then it is cheaper
                 # for the request's own task to receive them one by one.
-                self._is_large = len(chunk) >= self._limits.read_ahead_bytes
+                self._is_large = len(chunk) > self._limits.read_ahead_bytes
                 self._received += len(chunk)
                 self._chunks.append(chunk)
             self._complete = not more
-            self._line.wake()
+            # The receiver is about to fetch the next.
+            self._line.wake(goes_on=more and self._receiver is not None)
         elif event["type"] == "http.disconnect":
             self._line.hang_up()

@@ -28,9 +28,10 @@ class WsgiLimits:
         max_header_repeats: How often one field may be repeated, else 400.
         max_queued: How many requests may wait for a thread, else 503; None
             sets no limit.
-        read_ahead_bytes: How much of a body is taken from the server before
-            the application asks for it, once it has begun to read; at most
-            1 MiB.  The last message taken may go beyond it.
+        read_ahead_bytes: Once the application has begun to read, another
+            message is taken from the server before it asks for it while no
+            more than this waits; at most 1 MiB.  So the last message taken
+            may go beyond it.
         response_window_bytes: How much of a response may wait to be sent
             before the application is held back.
     """

@@ -52,8 +52,9 @@ class Outbox:
 
     def flush(self) -> None:
         """Let the task send; wait while too much waits to be sent."""
-        self._line.ring()
-        if self._bytes_put - self._bytes_sent >= self._window:
+        is_full = self._bytes_put - self._bytes_sent >= self._window
+        self._line.ring(goes_on=not is_full)
+        if is_full:
             self._line.wait(self._has_room)
 
     def wait_sent(self) -> None:
@@ -65,15 +66,15 @@ class Outbox:
 
     def note_sent(self, event: Event) -> None:
         """Count *event*, and wake the thread if it may go on."""
-        line = self._line
         if "body" in event:
             self._bytes_sent += len(event["body"])
             self.streaming = event["more_body"]
-            if line.has_sleeper and self._has_room():
-                line.wake()
+            gate = self._line.gate
+            if gate is not None and self._has_room():
+                gate.wake()
         else:
             self._others_sent += 1
-            line.wake()
+            self._line.wake()
 
     def _has_room(self) -> bool:
         # Half, so that it is not one wake-up for each block.

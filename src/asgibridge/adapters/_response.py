@@ -1,12 +1,10 @@
 """What a WSGI application does with its response, as ASGI events.
 
-The order of things is a table: what the application does (a *step*) leads from
-one state to the next and says what is sent.  Nothing here waits, or knows of
-threads and loops: events are handed to a callable.
+The order of things is the table in `_transitions`.  Nothing here waits, or knows
+of threads and loops: events are handed to a callable.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from enum import IntEnum
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from types import TracebackType
 from typing import Final, TypeAlias, final
@@ -16,8 +14,9 @@ import attrs
 from ..errors import ContentLengthError, WsgiBodyTypeError, WsgiProtocolError
 from ._asgi import Event
 from ._header_names import ResponseHeaderNames, header_value
+from ._transitions import ROWS, TOO_LONG, State, Step
 
-__all__ = ("TRANSITIONS", "Move", "State", "Step", "WsgiResponse")
+__all__ = ("WsgiResponse",)
 
 ExcInfo: TypeAlias = (
     tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
@@ -25,82 +24,11 @@ ExcInfo: TypeAlias = (
 
 _BODILESS: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
-
-class State(IntEnum):
-    """How far a response has come."""
-
-    IDLE = 0  # start_response() has not been called
-    HELD = 1  # status and headers are known and can still be replaced
-    OPEN = 2  # headers are sent, the body is not complete
-    DONE = 3  # the last event is sent
-
-
-class Step(IntEnum):
-    """What the application does."""
-
-    START = 0  # start_response() without exc_info
-    RESTART = 1  # start_response() with exc_info
-    BLOCK = 2  # a block that is not empty
-    FILL = 3  # a block that reaches Content-Length
-    END = 4  # the body ends
-
-
-@final
-@attrs.frozen
-class Move:
-    """Where a step leads, and what is sent on the way."""
-
-    state: State
-    starts: bool = False
-    sends: bool = False
-    last: bool = False
-    reraises: bool = False
-    refusal: str = ""
-
-
-_NO_START: Final = Move(
-    State.IDLE,
-    refusal="the application produced a response without calling start_response();"
-    " call it before the first block is yielded or written",
-)
-_TWICE: Final = (
-    "start_response() was called a second time without exc_info;"
-    " pass sys.exc_info() to replace a response that is not sent yet"
-)
-_TOO_LONG: Final = (
-    "the application wrote past the end of its response;"
-    " its Content-Length promised fewer bytes"
-)
-
-TRANSITIONS: Final[Mapping[tuple[State, Step], Move]] = {
-    (State.IDLE, Step.START): Move(State.HELD),
-    (State.IDLE, Step.RESTART): Move(State.HELD),
-    (State.IDLE, Step.BLOCK): _NO_START,
-    (State.IDLE, Step.FILL): _NO_START,
-    (State.IDLE, Step.END): _NO_START,
-    (State.HELD, Step.START): Move(State.HELD, refusal=_TWICE),
-    (State.HELD, Step.RESTART): Move(State.HELD),
-    (State.HELD, Step.BLOCK): Move(State.OPEN, starts=True, sends=True),
-    (State.HELD, Step.FILL): Move(State.DONE, starts=True, sends=True, last=True),
-    (State.HELD, Step.END): Move(State.DONE, starts=True, sends=True, last=True),
-    (State.OPEN, Step.START): Move(State.OPEN, refusal=_TWICE),
-    (State.OPEN, Step.RESTART): Move(State.OPEN, reraises=True),
-    (State.OPEN, Step.BLOCK): Move(State.OPEN, sends=True),
-    (State.OPEN, Step.FILL): Move(State.DONE, sends=True, last=True),
-    (State.OPEN, Step.END): Move(State.DONE, sends=True, last=True),
-    (State.DONE, Step.START): Move(State.DONE, refusal=_TWICE),
-    (State.DONE, Step.RESTART): Move(State.DONE, reraises=True),
-    (State.DONE, Step.BLOCK): Move(State.DONE, refusal=_TOO_LONG),
-    (State.DONE, Step.FILL): Move(State.DONE, refusal=_TOO_LONG),
-    (State.DONE, Step.END): Move(State.DONE),
-}
-
-
-# The same, one row for each state: quicker to look up, once for each block.
-_ROWS: Final = tuple(
-    tuple(TRANSITIONS[state, step] for step in Step) for state in State
-)
+# Each look at a member of an enum costs as much as a small function.
+_IDLE: Final = State.IDLE
+_HELD: Final = State.HELD
 _OPEN: Final = State.OPEN
+_DONE: Final = State.DONE
 _BLOCK: Final = Step.BLOCK
 _FILL: Final = Step.FILL
 _END: Final = Step.END
@@ -139,7 +67,7 @@ class WsgiResponse:
     @property
     def takes_file(self) -> bool:
         """Whether a file may be sent in place of the body."""
-        return self.state is State.HELD and not self._bodiless
+        return self.state is _HELD and not self._bodiless
 
     def start(
         self,
@@ -154,19 +82,13 @@ class WsgiResponse:
             WsgiHeaderError: For what must not be sent.
             BaseException: That of *exc_info*, if the headers are sent already.
         """
-        step = Step.START if exc_info is None else Step.RESTART
-        move = _ROWS[self.state][step]
-        if move.refusal:
-            raise WsgiProtocolError(move.refusal)
-        if move.reraises:
-            _reraise(exc_info)
+        if self.state is not _IDLE:
+            self._check_restart(exc_info)
         code = self._names.status_codes[status]
-        pairs, length = self._checked(headers)
+        self._headers, self._left = self._names.fields(headers)
         self._status = code
-        self._headers = pairs
-        self._left = length
         self._bodiless = self._method == "HEAD" or code in _BODILESS
-        self.state = move.state
+        self.state = _HELD  # where the table leads from IDLE, and from itself
 
     def write(self, data: bytes) -> bool:
         """Take a block from the `write` callable; return whether it was sent.
@@ -175,11 +97,11 @@ class WsgiResponse:
             ContentLengthError: If it goes beyond Content-Length.  What fits is
                 sent.
         """
-        if self._bodiless and self.state is State.DONE:
+        if self._bodiless and self.state is _DONE:
             return False
         self.block(data)
         if self.overrun:
-            raise ContentLengthError(_TOO_LONG)
+            raise ContentLengthError(TOO_LONG)
         return bool(data)
 
     def block(self, data: object) -> bool:
@@ -219,10 +141,17 @@ class WsgiResponse:
 
     def whole(self, data: object) -> None:
         """Take the only block there is: its length is known beforehand."""
-        if self.state is State.HELD and self._left < 0 and not self._bodiless:
-            if not isinstance(data, bytes):
-                raise WsgiBodyTypeError(_not_bytes(data))
-            self._promise(len(data))
+        if self.state is _HELD and not self._bodiless and isinstance(data, bytes):
+            if self._left < 0:
+                self._promise(len(data))
+            if 0 < self._left == len(data):  # as the table has it: most come here
+                self._emit(self._start_event())
+                self._emit(
+                    {"type": "http.response.body", "body": data, "more_body": False}
+                )
+                self.state = _DONE
+                self._left = 0
+                return
         if not self.block(data):
             self.end()
 
@@ -240,7 +169,7 @@ class WsgiResponse:
                 " before its Content-Length"
             )
             raise ContentLengthError(msg)
-        if self.state is State.HELD and self._left < 0 and not self._bodiless:
+        if self.state is _HELD and self._left < 0 and not self._bodiless:
             self._promise(0)
         self._step(_END, b"")
 
@@ -248,7 +177,7 @@ class WsgiResponse:
         """Send *event* in place of the body; see `takes_file`."""
         self._emit(self._start_event())
         self._emit(event)
-        self.state = State.DONE
+        self.state = _DONE
         self._left = 0
 
     def early_hints(self, headers: Iterable[tuple[str, str]]) -> None:
@@ -258,25 +187,15 @@ class WsgiResponse:
             for name, value in headers
             if name.lower() == "link"
         ]
-        if links and self.state < State.OPEN:
+        if links and self.state < _OPEN:
             self._emit({"type": "http.response.early_hint", "links": links})
 
-    def _checked(
-        self, headers: Iterable[tuple[str, object]]
-    ) -> tuple[list[tuple[bytes, bytes]], int]:
-        names = self._names
-        pairs: list[tuple[bytes, bytes]] = []
-        length = -1
-        for name, value in headers:
-            field = names[name]
-            if isinstance(value, str) and value.isprintable() and value.isascii():
-                content = value.strip().encode("ascii")
-            else:
-                content = header_value(name, value)
-            if field == b"content-length":
-                length = _length(content, length)
-            pairs.append((field, content))
-        return pairs, length
+    def _check_restart(self, exc_info: ExcInfo | None) -> None:
+        move = ROWS[self.state][Step.START if exc_info is None else Step.RESTART]
+        if move.refusal:
+            raise WsgiProtocolError(move.refusal)
+        if move.reraises:
+            _reraise(exc_info)
 
     def _promise(self, length: int) -> None:
         self._headers.append((b"content-length", b"%d" % length))
@@ -290,7 +209,7 @@ class WsgiResponse:
         }
 
     def _step(self, step: Step, data: bytes) -> None:
-        move = _ROWS[self.state][step]
+        move = ROWS[self.state][step]
         if move.refusal:
             raise WsgiProtocolError(move.refusal)
         if move.starts:
@@ -306,17 +225,6 @@ def _not_bytes(data: object) -> str:
         f"the application produced {type(data).__name__}, not bytes;"
         " encode text before it is yielded or written"
     )
-
-
-def _length(value: bytes, known: int) -> int:
-    if not value.isdigit():
-        msg = f"Content-Length {value!r} is not a number"
-        raise ContentLengthError(msg)
-    length = int(value)
-    if known >= 0 and length != known:
-        msg = f"two Content-Length fields differ: {known} and {length}"
-        raise ContentLengthError(msg)
-    return length
 
 
 def _reraise(exc_info: ExcInfo | None) -> None:

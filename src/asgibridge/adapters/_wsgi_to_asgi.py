@@ -6,7 +6,8 @@ import threading
 import weakref
 from asyncio import AbstractEventLoop
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self, final
 from wsgiref.types import ErrorStream
@@ -21,6 +22,7 @@ from ..types import BlockingExecutor, WSGIApplication
 from ._asgi import Receive, Scope, Send
 from ._closing import call_on_close
 from ._environ import EnvironBuilder
+from ._gate import Gates
 from ._header_names import ResponseHeaderNames
 from ._inbox import Inbox
 from ._limits import WsgiLimits
@@ -132,10 +134,12 @@ class WsgiToAsgi:
         init=False,
         repr=False,
     )
+    _gates: Gates = attrs.field(factory=Gates, init=False, repr=False)
     # One entry for each request that waits for its thread; a deque, because its
     # length can be changed by several threads without a lock.
     _queued: deque[None] = attrs.field(factory=deque[None], init=False, repr=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
+    _run: Callable[[WsgiWork], None] = attrs.field(init=False, repr=False)
     # Guarded by _lock when written:
     _detacher: Detacher = attrs.field(init=False, repr=False)
     _ending: "weakref.finalize[..., Any]" = attrs.field(init=False, repr=False)
@@ -153,6 +157,7 @@ class WsgiToAsgi:
             multiprocess=self.multiprocess,
             errors=self.errors,
         )
+        self._run = _runner_of(self.app)
         self._detacher = self._new_detacher()
         call_on_close(self._bridge, self.close)
 
@@ -236,7 +241,7 @@ class WsgiToAsgi:
     ) -> Coroutine[Any, Any, None]:
         loop = asyncio.get_running_loop()
         traffic = self._traffic_of(loop)
-        line = Line(loop, traffic.mailbox)
+        line = Line(loop, traffic.mailbox, self._gates)
         inbox = Inbox(line, receive, self.limits)
         outbox = Outbox(line, self.limits.response_window_bytes)
         work = WsgiWork(
@@ -247,7 +252,7 @@ class WsgiToAsgi:
             inbox,
             outbox,
             WsgiResponse(outbox.put, scope["method"], self._names),
-            self._queued.pop,
+            self._queued,
             traffic.end,
         )
         self._dispatch(work, traffic)
@@ -268,12 +273,13 @@ class WsgiToAsgi:
 
     async def _cross(self, work: WsgiWork) -> None:
         try:
-            await self._bridge.sync_to_async(work.run, thread_sensitive=True)()
+            run = partial(self._run, work)
+            await self._bridge.sync_to_async(run, thread_sensitive=True)()
         except BaseException as exc:  # noqa: BLE001 # the request's task raises it
             work.fail(exc)
 
     def _post(self, work: WsgiWork) -> None:
-        work.call = self._detacher.start(work.run, work.fail)
+        work.call = self._detacher.start(partial(self._run, work), work.fail)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         with self._lock:
@@ -295,3 +301,14 @@ class WsgiToAsgi:
             if last:
                 self.close()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def _runner_of(app: WSGIApplication) -> Callable[[WsgiWork], None]:
+    """Return what runs a request, under the name of *app*: observers show it."""
+
+    def run(work: WsgiWork) -> None:
+        work.run()
+
+    named = app if hasattr(app, "__qualname__") else type(app)
+    run.__name__ = run.__qualname__ = named.__qualname__
+    return run

@@ -1,6 +1,7 @@
 """One request as a WSGI application sees it: a piece of work on one thread."""
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Final, final
 
@@ -21,16 +22,13 @@ from ._input import BodyInput
 from ._line import Line
 from ._outbox import Outbox
 from ._refusals import refusal
-from ._response import ExcInfo, State, WsgiResponse
+from ._response import ExcInfo, WsgiResponse
+from ._transitions import State
 
 __all__ = ("WsgiWork",)
 
 _logger: Final = logging.getLogger("asgibridge.adapters")
 _CONTENT_TOO_LARGE: Final = 413
-
-
-def _no_errors() -> list[BaseException]:
-    return []  # list[BaseException]() takes three times as long
 
 
 @final
@@ -48,7 +46,7 @@ class WsgiWork:
         inbox: The request body.
         outbox: Takes the response; its end is put there last.
         response: Puts events into *outbox*.
-        on_start: Called before anything else.
+        queued: An item for each request that waits for its thread.
         on_end: Called after everything else.
     """
 
@@ -59,40 +57,43 @@ class WsgiWork:
     _inbox: Inbox
     _outbox: Outbox
     _response: WsgiResponse
-    _on_start: Callable[[], object]
+    _queued: deque[None]
     _on_end: Callable[["WsgiWork"], object]
     # What runs this, unless it is a crossing that the task itself awaits.
     call: DetachedCall | None = attrs.field(default=None, init=False)
     _abandoned: bool = attrs.field(default=False, init=False)
-    # At most one; whoever takes it answers for it.
-    _errors: list[BaseException] = attrs.field(factory=_no_errors, init=False)
+    # At most one; whoever takes it, which is atomic, answers for it.
+    _errors: list[BaseException] | None = attrs.field(default=None, init=False)
 
     def run(self) -> None:
         """Serve the request; never raises."""
-        self._on_start()
+        self._queued.pop()
         if not self._line.gone:
             try:
                 self._serve()
             except BaseException as exc:  # noqa: BLE001 # handed to the task
-                self._errors.append(exc)
+                self._errors = [exc]
         self.finish()
 
     def finish(self) -> None:
         """Tell the task that nothing more comes."""
         self._outbox.events.append(None)
-        self._line.ring()
+        # This thread takes the next one, most likely.
+        self._line.ring(goes_on=bool(self._queued))
         self._on_end(self)
         if self._abandoned:
             self.report()
 
     def fail(self, error: BaseException) -> None:
         """End a request that no thread will run."""
-        self._errors.append(error)
-        self._on_start()
+        self._errors = [error]
+        self._queued.pop()
         self.finish()
 
     def take_error(self) -> BaseException | None:
         """Return what the application raised; a second time, None."""
+        if self._errors is None:
+            return None
         try:
             return self._errors.pop()
         except IndexError:
@@ -152,7 +153,7 @@ class WsgiWork:
         finally:
             close: Callable[[], object] | None = getattr(result, "close", None)
             if close is not None:
-                self._line.ring()  # what is there need not wait for it
+                self._line.ring(goes_on=True)  # what is there need not wait for it
                 close()
 
     def _iterate(self, result: Iterable[bytes]) -> None:
@@ -218,7 +219,7 @@ class WsgiWork:
         """
         if not self._inbox.watched:
             self._inbox.watched = True
-            self._line.ring()
+            self._line.ring(goes_on=True)
         return self._line.gone
 
     def _refuse(self, status: int, reason: str) -> None:
