@@ -26,7 +26,7 @@ class Inbox:
     """Takes the body from the server when the application asks for it.
 
     The first message is received by the request's own task, which has nothing
-    else to do while the application reads, and so are those larger than the
+    else to do while the application reads, and so are those as large as the
     limit.  A body of more than one is otherwise received by a task of its own, up
     to the read-ahead limit, which then also notices that the client leaves.
 
@@ -137,7 +137,7 @@ class Inbox:
         most = self._limits.read_ahead_bytes
         try:
             while not self._line.gone:
-                while self._received - self._read > most:
+                while self._received - self._read >= most:
                     bell.is_idle = True
                     if not self._has_room():  # announced first, looked second
                         await bell
@@ -158,7 +158,7 @@ class Inbox:
             if chunk:
                 # Such messages leave nothing to read ahead: then it is cheaper
                 # for the request's own task to receive them one by one.
-                self._is_large = len(chunk) > self._limits.read_ahead_bytes
+                self._is_large = len(chunk) >= self._limits.read_ahead_bytes
                 self._received += len(chunk)
                 self._chunks.append(chunk)
             self._complete = not more

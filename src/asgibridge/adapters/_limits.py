@@ -29,8 +29,8 @@ class WsgiLimits:
         max_queued: How many requests may wait for a thread, else 503; None
             sets no limit.
         read_ahead_bytes: Once the application has begun to read, another
-            message is taken from the server before it asks for it while no
-            more than this waits; at most 1 MiB.  So the last message taken
+            message is taken from the server before it asks for it while
+            less than this waits; at most 1 MiB.  So the last message taken
             may go beyond it.
         response_window_bytes: How much of a response may wait to be sent
             before the application is held back.
