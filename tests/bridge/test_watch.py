@@ -337,3 +337,19 @@ def test_cycles_of_waits_are_no_endless_search() -> None:
     assert not _waiting._waits_for(first, call, set())
     second._children.append(call)
     assert _waiting._waits_for(first, call, set())
+
+
+def test_a_letter_that_was_never_announced(bridge: Bridge) -> None:
+    """As after a Ctrl-C between the two: it is found when the watch looks."""
+    gate = Gate()
+
+    async def main() -> str:
+        loop = asyncio.get_running_loop()
+        waiting = asyncio.create_task(bridge.sync_to_async(gate)())
+        await settled()
+        gate.wait_entered()
+        bridge._engine.mailbox_of(loop)._armed = True  # nobody wakes the loop now
+        gate.open()
+        return await waiting
+
+    assert run(main) == gate()

@@ -27,7 +27,7 @@ class Watch:
     """Looks at the waiting calls of one loop now and then, while there are any.
 
     Runs what would never be started otherwise, on the thread that waits for it;
-    reports what has waited long.  It is not told about calls: it looks which
+    delivers what was never announced; reports what has waited long.  It is not told about calls: it looks which
     tasks wait for one, so that calls which do not wait cost nothing.
     """
 
@@ -63,6 +63,8 @@ class Watch:
                 self._seen[call] = seen.get(call, now)
                 self._look_at(call, now - self._seen[call])
         self._reported &= self._seen.keys()
+        # A Ctrl-C may have come between a letter and its announcement.
+        self._mailbox.drain()
         if waits:
             self._look_later(loop)
         else:
