@@ -293,3 +293,45 @@ def test_being_taken_from_an_inbox_does_nothing() -> None:
     call.collect(LookupError())
     with CurrentThreadExecutor() as caller:
         caller.wake(call)
+
+
+def test_an_interrupt_before_anybody_began(loop: asyncio.AbstractEventLoop) -> None:
+    """The call is withdrawn: whoever comes for it finds that out."""
+    coro = forty_two()
+    call = call_of(coro)
+    with pytest.raises(KeyboardInterrupt):
+        call.wait(lambda: interrupt(None))
+    assert is_closed(coro)
+    assert not call.claim()
+    assert not loop.is_running()
+
+
+def test_an_interrupt_between_claim_and_start(
+    loop: asyncio.AbstractEventLoop,
+) -> None:
+    """The coroutine is started, cancelled at once, and waited for."""
+    seen: list[str] = []
+
+    async def body() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            seen.append("ended")
+
+    def go_on(_: Outcome) -> None:
+        task = call.start(loop)
+        call._cancel_here()  # as what the interrupt has scheduled: once is enough
+        with pytest.raises(asyncio.CancelledError):
+            loop.run_until_complete(task)
+        call.collect()
+        call.is_done = True
+
+    def begin() -> None:
+        assert call.claim()
+        raise KeyboardInterrupt
+
+    call = call_of(body(), go_on)
+    with pytest.raises(KeyboardInterrupt):
+        call.wait(begin)
+    assert not seen  # it was cancelled before its first step
+    assert call.is_done

@@ -12,10 +12,13 @@ from typing import Any, TypeVar
 import attrs
 import pytest
 
-from asgibridge.errors import ExecutorClosedError
+from asgibridge.errors import ExecutorClosedError, NoThreadError
 from asgibridge.executors import CurrentThreadExecutor, PerCallLoopRunner
+from asgibridge.executors._loop_call import LoopCall
+from asgibridge.executors._per_call import _Visit
+from asgibridge.executors._queue import WorkQueue
 from asgibridge.loops import RecyclableLoop
-from asgibridge.types import LoopRunner
+from asgibridge.types import LoopRunner, Runnable
 from tests.staging import PATIENCE, is_closed
 
 T = TypeVar("T")
@@ -256,3 +259,59 @@ def test_wrong_options_are_refused() -> None:
         PerCallLoopRunner(idle_timeout=0)
     with pytest.raises(attrs.exceptions.FrozenAttributeError):
         PerCallLoopRunner().loop_factory = None
+
+
+def test_an_interrupt_while_the_thread_is_woken(
+    runner: PerCallLoopRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Withdrawn or cancelled, it ends; the thread comes back for the next call."""
+    assert run_with(runner, loop_and_thread())
+    put = WorkQueue[Runnable].put
+    puts: list[object] = []
+
+    def interrupted(queue: WorkQueue[Runnable], item: Runnable) -> None:
+        puts.append(item)
+        if len(puts) == 1:
+            raise KeyboardInterrupt
+        put(queue, item)
+
+    async def for_ever() -> None:
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(WorkQueue, "put", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run_with(runner, for_ever())
+    assert len(puts) >= 2
+    while not runner._threads._idle:  # it may still be on its way back
+        pass
+    before = threading.active_count()
+    assert run_with(runner, loop_and_thread())
+    assert threading.active_count() == before
+
+
+def test_a_visit_that_was_withdrawn(runner: PerCallLoopRunner) -> None:
+    """The thread does nothing for it, and is free."""
+    coro = loop_and_thread()
+    with CurrentThreadExecutor() as caller:
+        call = LoopCall(coro, copy_context(), caller)
+    assert call.claim()
+    visit = _Visit(call, runner._loops, runner._threads)
+    visit.run()
+    assert visit.is_done
+    assert not call.is_done
+    coro.close()
+
+
+def test_an_error_of_the_coroutine_about_threads(runner: PerCallLoopRunner) -> None:
+    """It is the coroutine's own affair: nothing is run a second time."""
+    runs: list[int] = []
+
+    async def fail() -> None:
+        runs.append(1)
+        msg = "no more"
+        raise NoThreadError(msg)
+
+    with pytest.raises(NoThreadError, match="no more"):
+        run_with(runner, fail())
+    assert runs == [1]

@@ -223,8 +223,18 @@ def test_a_call_that_comes_while_the_loop_ends() -> None:
             """Write it down."""
             given_up.append("given up")
 
+    class Withdrawn(LateCall):
+        """Its caller was interrupted."""
+
+        def claim(self) -> bool:
+            """Be nobody's any more."""
+            return False
+
     calls = _persistent._Calls()
     calls.is_over = True
+    withdrawn: Any = Withdrawn()
+    calls.start(withdrawn)
+    assert given_up == []
     late: Any = LateCall()
     calls.start(late)
     assert given_up == ["given up"]

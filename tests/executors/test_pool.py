@@ -322,14 +322,14 @@ def test_closing_waits_for_threads_that_start_meanwhile(
     for gate in gates:
         pool.submit(gate)
     gates[0].wait_entered()
-    first, guard = pool._threads
+    _, guard = pool._threads
     assert standing.wait(PATIENCE)
     joining = threading.Event()
     join = _pool._PoolThread.join
 
     def join_and_tell(thread: _pool._PoolThread) -> None:
         joining.set()
-        if thread is not first and thread is not guard:
+        if thread.ident == gates[2].thread:  # the guard, or the one that it woke
             gates[2].open()  # nobody else does
         join(thread)
 
