@@ -69,7 +69,6 @@ def test_the_task_has_the_name_of_its_function(
 ) -> None:
     """So that it can be found in a list of tasks."""
     call = call_of(forty_two(), lambda _: None)
-    assert call.claim()
     task = call.start(loop)
     assert task.get_name() == "forty_two" == str(call)
     turn(loop)
@@ -96,7 +95,6 @@ def test_an_interrupt_cancels_the_coroutine_and_waits_for_its_end(
         steps.append("ended")
 
     call = call_of(tidy(), interrupt, finish)
-    assert call.claim()
     _ = call.start(loop)
     turn(loop)
     with pytest.raises(KeyboardInterrupt):
@@ -107,7 +105,6 @@ def test_an_interrupt_cancels_the_coroutine_and_waits_for_its_end(
 def test_a_second_interrupt_ends_the_wait(loop: asyncio.AbstractEventLoop) -> None:
     """At once, whatever the coroutine does."""
     call = call_of(for_ever(), interrupt, interrupt)
-    assert call.claim()
     task = call.start(loop)
     turn(loop)
     with pytest.raises(KeyboardInterrupt):
@@ -121,7 +118,6 @@ def test_an_interrupt_before_the_start(loop: asyncio.AbstractEventLoop) -> None:
     """There is nothing to cancel, but an end to wait for."""
 
     def start(_: object) -> None:
-        assert call.claim()
         _ = call.start(loop)
         turn(loop)
 
@@ -134,7 +130,6 @@ def test_an_interrupt_before_the_start(loop: asyncio.AbstractEventLoop) -> None:
 def test_an_interrupt_after_the_loop(loop: asyncio.AbstractEventLoop) -> None:
     """A loop that is closed has no task to cancel any more."""
     call = call_of(forty_two(), interrupt, lambda _: None)
-    assert call.claim()
     _ = call.start(loop)
     turn(loop)
     loop.close()
@@ -155,7 +150,6 @@ def test_what_the_loop_failed_with_is_raised() -> None:
 def test_a_task_that_did_not_end(loop: asyncio.AbstractEventLoop) -> None:
     """What ended its loop is raised instead."""
     call = call_of(for_ever(), lambda _: None)
-    assert call.claim()
     task = call.start(loop)
     turn(loop)
     call.collect(KeyboardInterrupt())
@@ -173,7 +167,6 @@ def test_the_traceback_is_the_coroutines(loop: asyncio.AbstractEventLoop) -> Non
         raise LookupError
 
     call = call_of(fail(), lambda _: None)
-    assert call.claim()
     _ = call.start(loop)
     turn(loop)
     call.collect()
@@ -207,7 +200,6 @@ def test_a_loop_that_does_not_run(loop: asyncio.AbstractEventLoop) -> None:
     """It may be between two runs; seen twice, it has stopped."""
     call = call_of(forty_two())
     call.check()
-    assert call.claim()
     _ = call.start(loop)
     call.check()
     with pytest.raises(
@@ -226,7 +218,6 @@ def test_a_stopped_loop_ends_the_wait_once(loop: asyncio.AbstractEventLoop) -> N
         call.check()
 
     call = call_of(forty_two(), look)
-    assert call.claim()
     _ = call.start(loop)
     with pytest.raises(LoopStoppedError) as caught:
         call.wait()
@@ -238,7 +229,6 @@ def test_a_stopped_loop_ends_the_wait_once(loop: asyncio.AbstractEventLoop) -> N
 def test_a_closed_loop(loop: asyncio.AbstractEventLoop) -> None:
     """It never runs again."""
     call = call_of(forty_two())
-    assert call.claim()
     _ = call.start(loop)
     turn(loop)
     loop.close()
@@ -252,7 +242,6 @@ def test_an_end_that_is_announced_is_not_checked(
 ) -> None:
     """What has come does not need its loop."""
     call = call_of(forty_two())
-    assert call.claim()
     _ = call.start(loop)
     turn(loop)
     call.is_done = True
@@ -264,7 +253,6 @@ def test_an_end_that_is_announced_is_not_checked(
 def test_giving_up(loop: asyncio.AbstractEventLoop) -> None:
     """The wait ends without the task, unless it has ended before."""
     call = call_of(for_ever(), lambda _: None)
-    assert call.claim()
     task = call.start(loop)
     turn(loop)
     call.give_up()

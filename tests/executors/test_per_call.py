@@ -295,7 +295,7 @@ def test_a_visit_that_was_withdrawn(runner: PerCallLoopRunner) -> None:
     coro = loop_and_thread()
     with CurrentThreadExecutor() as caller:
         call = LoopCall(coro, copy_context(), caller)
-    assert call.claim()
+    assert not call.claim()  # it has not been offered to anybody
     visit = _Visit(call, runner._loops, runner._threads)
     visit.run()
     assert visit.is_done

@@ -18,6 +18,8 @@ __all__ = ("Drive",)
 # How often what became ready is run before the loop polls again.
 ROUNDS: Final = 16
 CHECK_SECONDS: Final = 0.5
+# Shared by all, and always empty: most drives never run a call.
+_NO_TICKET: Final[list[bool]] = []
 
 
 @final
@@ -70,7 +72,7 @@ class Drive:
         self._has_polled = False
         # Whether we have the loop stopped ourselves.
         self._has_rung = False
-        self._tickets: list[bool] = []
+        self._tickets: list[bool] = _NO_TICKET
         self._is_parked = False  # only for the caller's thread
         self._moving = threading.Lock()  # held while another thread moves the loop
         # Whether another thread has something for the loop.
@@ -186,7 +188,7 @@ class Drive:
         """Lay down the ticket: others may move the loop from now on."""
         self._is_parked = True
         if not self.has_moved:
-            self._tickets.append(True)
+            self._tickets = [True]
 
     def _unpark(self) -> None:
         """Take the ticket up again, or wait until the loop has moved."""

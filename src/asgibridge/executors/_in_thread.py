@@ -137,7 +137,6 @@ def _begin(loop: AbstractEventLoop, drive: Drive, call: LoopCall[Any]) -> None:
     A frame of its own, which lets go of the task: what the coroutine raised may
     keep the frames below it, and the task keeps what it raised.
     """
-    call.claim()  # nobody else could
     task = call.start(loop)
     drive.take_first_turn()
     if task.done():

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import Context
 from types import TracebackType
-from typing import Any, Generic, TypeVar, final
+from typing import Any, Final, Generic, TypeVar, final
 
 from ..errors import LoopStoppedError, NoThreadError
 from ..types import CallerExecutor
@@ -14,6 +14,9 @@ from ..types import CallerExecutor
 __all__ = ("LoopCall",)
 
 T = TypeVar("T")
+
+# Shared by all, and always empty: of calls that nobody else can start.
+_NO_TICKET: Final[list[bool]] = []
 
 
 @final
@@ -53,7 +56,7 @@ class LoopCall(Generic[T]):
         self._exception: BaseException | None = None
         self._result: T
         self._stopped_looks = 0
-        self._ticket = [True]
+        self._ticket = _NO_TICKET
         self._is_cancelled = False
         self._has_cancelled = False  # only on the loop's thread
 
@@ -135,6 +138,7 @@ class LoopCall(Generic[T]):
         """
         try:
             if begin is not None:
+                self._ticket = [True]
                 begin()
             self._caller.run_until(self)
         except NoThreadError:  # then somebody else runs it
