@@ -172,3 +172,18 @@ def test_work_from_another_thread_stops_the_polling(
     loop.call_soon(begin)
     drive.drive(outcome)
     assert outcome.is_done
+
+
+def test_a_stop_counts_for_one_run(drive: Drive, loop: Counting) -> None:
+    """One that is left over from another run ends nothing."""
+    order: list[str] = []
+
+    def ring() -> None:
+        order.append("rung")
+        drive.ring()
+
+    loop.call_soon(drive._stop, drive._run_number)
+    loop.call_later(0.001, ring)
+    drive._run()
+    assert order == ["rung"]
+    assert loop.polls == 1

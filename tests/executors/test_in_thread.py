@@ -169,3 +169,19 @@ def test_a_signal_handler_that_is_left_behind(bridge: Bridge) -> None:
 
     bridge.async_to_sync(main)()
     assert signal.getsignal(signal.SIGUSR2) is signal.SIG_DFL
+
+
+def test_loops_whose_stop_is_a_callback() -> None:
+    """What is left of a stop of one run does not end the next."""
+    uvloop = pytest.importorskip("uvloop")
+    with InThreadLoopRunner(loop_factory=uvloop.new_event_loop) as runner:
+
+        async def call_back(caller: CurrentThreadExecutor) -> list[int]:
+            found = [caller.submit(int, number) for number in range(3)]
+            return [await asyncio.wrap_future(future) for future in found]
+
+        for _ in range(100):
+            with CurrentThreadExecutor() as caller:
+                coro = call_back(caller)
+                context = copy_context()
+                assert runner.run(coro, context=context, caller=caller) == [0, 1, 2]

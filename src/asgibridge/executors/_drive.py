@@ -39,6 +39,7 @@ class Drive:
         "_due",
         "_has_polled",
         "_has_rung",
+        "_has_stopped",
         "_inbox",
         "_is_parked",
         "_is_plain",
@@ -47,6 +48,7 @@ class Drive:
         "_lease",
         "_mover",
         "_moving",
+        "_run_number",
         "_thread",
         "_threads",
         "_tickets",
@@ -72,6 +74,10 @@ class Drive:
         self._has_polled = False
         # Whether we have the loop stopped ourselves.
         self._has_rung = False
+        # Which run of the loop this is, and whether it was stopped: what is left
+        # of one run must not stop the next.
+        self._run_number = 0
+        self._has_stopped = False
         self._tickets: list[bool] = _NO_TICKET
         self._is_parked = False  # only for the caller's thread
         self._moving = threading.Lock()  # held while another thread moves the loop
@@ -157,13 +163,14 @@ class Drive:
         if self.has_moved:
             return
         self._schedule_due()
-        self._has_rung = False
+        self._has_rung = self._has_stopped = False
+        self._run_number += 1
         self._is_polling = True
         # ring() is called after something was put, and we look after we said
         # that we are running: one of the two sees the other.
         if not self._inbox.queue.empty():
             self._has_rung = True
-            self.loop.call_soon(self.loop.stop)
+            self.loop.call_soon(self._stop, self._run_number)
         self._knocked = False  # what it was about is polled for now
         try:
             self.loop.run_forever()
@@ -175,6 +182,12 @@ class Drive:
                 f"coroutine had ended that its caller waits for"
             )
             raise LoopStoppedError(msg)
+
+    def _stop(self, run_number: int) -> None:
+        """End a run of the loop, once; in a callback of the loop."""
+        if run_number == self._run_number and not self._has_stopped:
+            self._has_stopped = True
+            self.loop.stop()
 
     def _is_quiet(self) -> bool:
         """Whether the loop may stand still while a call runs."""
@@ -220,6 +233,7 @@ class Drive:
         self._mover = mover = _Mover(self.loop)
         self._lease = lease = self._threads.lease()
         self.has_moved = True
+        self._run_number += 1
         lease.post(mover)
 
     # -- on any thread --
@@ -228,10 +242,12 @@ class Drive:
         """Look into the inbox soon."""
         if self._is_polling and not self.has_moved:
             self._has_rung = True
-            if get_ident() == self._thread:
-                self.loop.stop()
+            if get_ident() != self._thread:
+                self.loop.call_soon_threadsafe(self._stop, self._run_number)
+            elif self._is_plain:  # whose stop() may be a callback itself
+                self.loop.call_soon(self._stop, self._run_number)
             else:
-                self.loop.call_soon_threadsafe(self.loop.stop)
+                self.loop.stop()
 
     def call_soon(self, function: Callable[[], None]) -> bool:
         """Schedule *function*, if the loop stands still on the current thread."""
