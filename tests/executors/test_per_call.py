@@ -13,7 +13,11 @@ import attrs
 import pytest
 
 from asgibridge.errors import ExecutorClosedError, NoThreadError
-from asgibridge.executors import CurrentThreadExecutor, PerCallLoopRunner
+from asgibridge.executors import (
+    CurrentThreadExecutor,
+    PerCallLoopRunner,
+    ThreadLease,
+)
 from asgibridge.executors._loop_call import LoopCall
 from asgibridge.executors._per_call import _Visit
 from asgibridge.executors._queue import WorkQueue
@@ -315,3 +319,28 @@ def test_an_error_of_the_coroutine_about_threads(runner: PerCallLoopRunner) -> N
     with pytest.raises(NoThreadError, match="no more"):
         run_with(runner, fail())
     assert runs == [1]
+
+
+def test_no_thread_for_a_lease(
+    runner: PerCallLoopRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The coroutine is closed; an error of its own is raised as it is."""
+
+    def none_left(*_: object) -> None:
+        msg = "none left"
+        raise NoThreadError(msg)
+
+    one = runner.on_one_thread()
+    coro = loop_and_thread()
+    with monkeypatch.context() as patch:
+        patch.setattr(ThreadLease, "post", none_left)
+        with pytest.raises(NoThreadError, match="none left"):
+            run_with(one, coro)
+    assert is_closed(coro)
+
+    async def fail() -> None:
+        none_left()
+
+    with pytest.raises(NoThreadError, match="none left"):
+        run_with(one, fail())
+    one.release()

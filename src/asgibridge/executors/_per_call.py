@@ -84,7 +84,12 @@ class PerCallLoopRunner(LoopOwner):
         """Run *coro* as `run` does, on the thread of *lease*."""
         call = LoopCall(coro, context, caller)
         visit = _Visit(call, self._loops, self._threads)
-        return call.wait(lambda: lease.post(visit))
+        try:
+            return call.wait(lambda: lease.post(visit))
+        except NoThreadError:
+            if call.claim():  # else it is the coroutine's own
+                coro.close()
+            raise
 
     def on_one_thread(self) -> SingleThreadRunner:
         """Return a runner whose loops all run on one thread of this one."""
