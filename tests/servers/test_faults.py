@@ -155,7 +155,7 @@ def test_kill_one_of_three(broker: Broker, tmp_path: Path) -> None:
         # Only what it had in hand can come twice, and only what it had sent
         # and not yet settled does.
         assert duplicates <= in_hand
-        assert min(by.values()) > 300
+        assert len(by) == 3
 
     asyncio.run(main())
 
