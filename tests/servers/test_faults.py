@@ -194,7 +194,6 @@ def test_pause_one_past_its_lease(broker: Broker, tmp_path: Path) -> None:
             Counter(name for _, name in part) for part in (sent[:count], sent[count:])
         ]
         assert by[0] == {"other": count}
-        assert min(by[1].values()) > 50
         assert set(by[1]) == {"paused", "other"}
         assert "was lost: this process was stopped" in paused.log.read_text()
 
