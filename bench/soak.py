@@ -71,7 +71,8 @@ def growth(first: Sample, last: Sample) -> list[str]:
             ("objects", first.objects, last.objects, MOST_OBJECTS),
             # Idle threads end, and come again: what counts is that few do.
             ("threads", first.threads, last.threads, 10),
-            ("descriptors", first.descriptors, last.descriptors, 4),
+            # Two of each thread that has waited, and a few.
+            ("descriptors", first.descriptors, last.descriptors, 24),
         )
         if after - before > most
     ]

@@ -259,14 +259,14 @@ class BlockingCall(Generic[T]):
             hosted.refuse(self.cancellation())
             return
         self._base = yield from hosted.serve(self._base, self._tokens)
-        self._heed(hosted)
 
-    def _heed(self, hosted: "HostedCall[Any]") -> None:
-        """Remember a cancellation that the coroutine ended with."""
-        if hosted.cancel_args is not None:
-            # Not for the function to swallow.
-            self.is_cancelled = True
-            self._cancel_args = hosted.cancel_args
+    def heed(self, cancel_args: tuple[Any, ...]) -> None:
+        """Remember a cancellation that the coroutine ended with.
+
+        It is not for the function to swallow.
+        """
+        self._cancel_args = cancel_args
+        self.is_cancelled = True
 
     def _write_back(self) -> None:
         """Bring what the function set to the caller."""

@@ -203,6 +203,9 @@ class HostedCall(Generic[T]):
             if self._has_cancelled and host is not None:
                 host.uncancel()  # it was us
             self.host = host = None
+            # Before the function goes on, which it does at once.
+            if self.cancel_args is not None:
+                self._call.heed(self.cancel_args)
             self._end()
         return self._context
 
