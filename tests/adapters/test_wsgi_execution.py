@@ -388,9 +388,10 @@ def test_the_shutdown_waits_for_requests_in_flight(
     bridge: Bridge, server: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Those whose task was cancelled, too; but not for ever."""
-    go_on = threading.Event()
+    begun, go_on = threading.Event(), threading.Event()
 
     def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+        begun.set()
         assert go_on.wait(timeout=60)
         return hello(environ, start_response)
 
@@ -401,6 +402,7 @@ def test_the_shutdown_waits_for_requests_in_flight(
         asked = server()
         serving = asyncio.ensure_future(asked.run(adapter))
         await life.until(lambda: life.sent)
+        assert await asyncio.to_thread(begun.wait, 60)
         serving.cancel()
         life.feed(SHUTDOWN)
         await life.until(lambda: life.received == 2)
@@ -413,6 +415,7 @@ def test_the_shutdown_waits_for_requests_in_flight(
 
     asyncio.run(main(10))
     assert not caplog.records
+    begun.clear()
     go_on.clear()
     asyncio.run(main(0))
     assert "1 requests were still running 0 seconds" in caplog.text
