@@ -29,6 +29,8 @@ __all__ = ("Sample", "growth", "main", "soak")
 # a run of a million.
 MOST_BYTES: Final = 2 * 1024 * 1024
 MOST_OBJECTS: Final = 1000
+MOST_THREADS: Final = 10
+MOST_DESCRIPTORS: Final = 4
 
 
 @attrs.frozen
@@ -64,15 +66,17 @@ def soak(crossings: int, told: Callable[[Sample], object], seed: int = 0) -> Sam
 
 def growth(first: Sample, last: Sample) -> list[str]:
     """Return what has grown beyond what may."""
+    # A thread that waits has two.
+    more_threads = min(max(last.threads - first.threads, 0), MOST_THREADS)
+    most_descriptors = MOST_DESCRIPTORS + 2 * more_threads
     return [
         f"{name}: {before} at the beginning, {after} at the end"
         for name, before, after, most in (
             ("bytes", first.bytes, last.bytes, MOST_BYTES),
             ("objects", first.objects, last.objects, MOST_OBJECTS),
             # Idle threads end, and come again: what counts is that few do.
-            ("threads", first.threads, last.threads, 10),
-            # Two of each thread that has waited, and a few.
-            ("descriptors", first.descriptors, last.descriptors, 24),
+            ("threads", first.threads, last.threads, MOST_THREADS),
+            ("descriptors", first.descriptors, last.descriptors, most_descriptors),
         )
         if after - before > most
     ]

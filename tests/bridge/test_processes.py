@@ -1,5 +1,6 @@
 """Forks, signals and the end of the interpreter, each in a process of its own."""
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -39,7 +40,7 @@ def run_script(script: str, status: int = 0) -> str:
     return done.stdout
 
 
-@pytest.mark.skipif(not hasattr(sys, "getdlopenflags"), reason="a system without fork")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
 def test_a_forked_child_starts_clean() -> None:
     """It crosses in both directions, after its parent did, and so does the parent."""
     script = """
@@ -78,7 +79,7 @@ def test_a_forked_child_starts_clean() -> None:
     assert run_script(script).split() == ["child", "parent"]
 
 
-@pytest.mark.skipif(not hasattr(sys, "getdlopenflags"), reason="a system without fork")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
 def test_a_fork_within_a_crossing() -> None:
     """The child of a worker thread can cross too: places of the parent are gone."""
     script = """

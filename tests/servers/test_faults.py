@@ -155,7 +155,7 @@ def test_kill_one_of_three(broker: Broker, tmp_path: Path) -> None:
         # Only what it had in hand can come twice, and only what it had sent
         # and not yet settled does.
         assert duplicates <= in_hand
-        assert len(by) == 3
+        assert min(by.values()) > 300
 
     asyncio.run(main())
 
@@ -194,6 +194,7 @@ def test_pause_one_past_its_lease(broker: Broker, tmp_path: Path) -> None:
             Counter(name for _, name in part) for part in (sent[:count], sent[count:])
         ]
         assert by[0] == {"other": count}
+        assert min(by[1].values()) > 50
         assert set(by[1]) == {"paused", "other"}
         assert "was lost: this process was stopped" in paused.log.read_text()
 
