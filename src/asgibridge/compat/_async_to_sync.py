@@ -72,7 +72,7 @@ class AsyncToSync(Generic[P, R]):
         Raises:
             RuntimeError: On a thread that runs an event loop.
         """
-        __traceback_hide__ = True  # noqa: F841  # debug pages ask for it
+        __traceback_hide__ = True  # debug pages ask for it
         # As in SyncToAsync: whatever is in the class, bound or not.
         if type(self).main_wrap is not _MAIN_WRAP or "main_wrap" in self.__dict__:
             return self._call_wrapped(*args, **kwargs)
@@ -111,7 +111,7 @@ class AsyncToSync(Generic[P, R]):
             context: Gets the context at the end, in place of the caller's.
             awaitable: What the async function returned.
         """
-        __traceback_hide__ = True  # noqa: F841  # debug pages ask for it
+        __traceback_hide__ = True  # debug pages ask for it
         try:
             result = await awaitable
         except BaseException as exc:  # noqa: BLE001  # the caller gets it
@@ -122,7 +122,7 @@ class AsyncToSync(Generic[P, R]):
             context[0] = copy_context()
 
     def _call_wrapped(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        __traceback_hide__ = True  # noqa: F841  # debug pages ask for it
+        __traceback_hide__ = True  # debug pages ask for it
         self._check_no_loop()
         call_result: Future[R] = Future()
         wrapped: Awaitable[None] = self.main_wrap(
@@ -139,7 +139,7 @@ class AsyncToSync(Generic[P, R]):
             del call_result  # no cycle through this frame
 
     def _wait_for(self, awaitable: Awaitable[Any]) -> Any:  # noqa: ANN401  # what it gives
-        __traceback_hide__ = True  # noqa: F841  # debug pages ask for it
+        __traceback_hide__ = True  # debug pages ask for it
         crossing: Callable[..., Any] = DEFAULT.get().unchecked_sync(
             _await, force_new_loop=self.force_new_loop
         )

@@ -78,7 +78,7 @@ class SyncToAsync(Generic[P, R]):
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the function on its thread, and return what it returns."""
-        __traceback_hide__ = True  # noqa: F841  # debug pages ask for it
+        __traceback_hide__ = True  # debug pages ask for it
         # Looked up in the class: what wrapt and New Relic put there gives the
         # original as `__func__` of the bound method.
         if (
@@ -125,7 +125,7 @@ class SyncToAsync(Generic[P, R]):
             args: One `functools.partial` with the function and its arguments.
             kwargs: None.
         """
-        __traceback_hide__ = True  # noqa: F841  # debug pages ask for it
+        __traceback_hide__ = True  # debug pages ask for it
         handling = exc_info[1]
         if handling is None or sys.exception() is handling:
             return func(*args, **kwargs)
@@ -144,7 +144,7 @@ class SyncToAsync(Generic[P, R]):
         )
 
     async def _call_handler(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
-        __traceback_hide__ = True  # noqa: F841  # debug pages ask for it
+        __traceback_hide__ = True  # debug pages ask for it
         # A partial, and this very one: who patches looks into its keywords.
         child = partial(self.func, *args, **kwargs)
         handler: Callable[..., R] = self.thread_handler
