@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any, Protocol, final
 
@@ -96,8 +97,8 @@ class Broker(ABC):
         """Return how many events applications sent."""
 
     @abstractmethod
-    async def in_hand(self) -> int:
-        """Return how many messages were taken and are not settled."""
+    async def pending(self) -> dict[int, int]:
+        """Return how many messages of each partition were taken and not settled."""
 
     @abstractmethod
     async def dead(self) -> list[Dead]:
@@ -108,7 +109,7 @@ class Broker(ABC):
         """Return how many messages are not settled."""
 
     @abstractmethod
-    async def owners(self) -> list[str]:
+    async def owned(self) -> dict[int, str]:
         """Return the owner of each partition that has one."""
 
     @abstractmethod
@@ -118,6 +119,22 @@ class Broker(ABC):
     @abstractmethod
     async def expire(self, partition: int) -> None:
         """Let the lease of a partition be over."""
+
+    async def owners(self) -> list[str]:
+        """Return the owner of each partition that has one."""
+        return list((await self.owned()).values())
+
+    async def in_hand(self, pid: int | None = None) -> int:
+        """Return how many messages a process, or anybody, has not settled."""
+        pending = await self.pending()
+        if pid is None:
+            return sum(pending.values())
+        # The owners' names say which process they are.
+        return sum(
+            pending.get(partition, 0)
+            for partition, owner in (await self.owned()).items()
+            if f"-{pid}-" in owner
+        )
 
     async def wait(self, enough: Callable[[], Awaitable[bool]]) -> None:
         """Look until something is true."""
@@ -211,13 +228,13 @@ class RedisBroker(Broker):
     async def count_sent(self) -> int:
         return int(await self.ask("XLEN", self.layout.out))
 
-    async def in_hand(self) -> int:
-        total = 0
+    async def pending(self) -> dict[int, int]:
+        found: dict[int, int] = {}
         for number in range(self.layout.partitions):
             stream = self.layout.stream(number)
             pending: Any = await self.ask("XPENDING", stream, "workers")
-            total += pending["pending"]
-        return total
+            found[number] = pending["pending"]
+        return found
 
     async def dead(self) -> list[Dead]:
         return [
@@ -232,10 +249,14 @@ class RedisBroker(Broker):
         ]
         return sum(map(int, lengths))
 
-    async def owners(self) -> list[str]:
+    async def owned(self) -> dict[int, str]:
         numbers = range(self.layout.partitions)
         found: Any = await self.ask("MGET", *map(self.layout.lease, numbers))
-        return [value.decode().rpartition(":")[0] for value in found if value]
+        return {
+            number: value.decode().rpartition(":")[0]
+            for number, value in zip(numbers, found, strict=True)
+            if value
+        }
 
     async def steal(self, partition: int) -> None:
         await self.ask("SET", self.layout.lease(partition), "another:7")
@@ -309,9 +330,12 @@ class NatsBroker(Broker):
     async def count_sent(self) -> int:
         return int((await self.js.stream_info(self.layout.out_stream)).state.messages)
 
-    async def in_hand(self) -> int:
-        infos = await self.js.consumers_info(self.layout.stream)
-        return sum(int(info.num_ack_pending or 0) for info in infos)
+    async def pending(self) -> dict[int, int]:
+        found: Counter[int] = Counter()
+        for info in await self.js.consumers_info(self.layout.stream):
+            partition = int(info.config.filter_subject.rpartition(".")[2])
+            found[partition] += int(info.num_ack_pending or 0)
+        return found
 
     async def dead(self) -> list[Dead]:
         return [
@@ -323,8 +347,8 @@ class NatsBroker(Broker):
         info = await self.js.stream_info(self.layout.stream)
         return int(info.state.messages)
 
-    async def owners(self) -> list[str]:
-        found: list[str] = []
+    async def owned(self) -> dict[int, str]:
+        found: dict[int, str] = {}
         try:
             bucket = await self.js.key_value(self.layout.leases)
         except js_errors.BucketNotFoundError:
@@ -332,7 +356,7 @@ class NatsBroker(Broker):
         for number in range(self.layout.partitions):
             with contextlib.suppress(js_errors.KeyNotFoundError):
                 entry = await bucket.get(f"owner.{number}")
-                found.append(entry.value.decode())
+                found[number] = entry.value.decode()
         return found
 
     async def steal(self, partition: int) -> None:

@@ -1,7 +1,10 @@
 """A worker process for the fault tests: handles messages, slowly, over a broker.
 
-Arguments: the URL, the name of this worker, seconds of a lease, and seconds for
-each message, or the path of a file that must be there first.  Each event that it sends says which message, and by whom.
+Arguments: the URL, the name of this worker, seconds of a lease, seconds for each
+message, or the path of a file that must be there first, and maybe a quota and
+the path of another file: after so many messages each further one is kept, sent
+and not settled, until that file is there.  Each event that it sends says which
+message, and by whom; the message's number is then a line on standard output.
 """
 
 import asyncio
@@ -47,25 +50,38 @@ def streams(url: str, lease: float) -> tuple[MessageSource, MessageSink]:
 async def work(effort: str) -> None:
     """Take as long as a message does."""
     if effort.startswith("/"):
-        # Another process makes it; a look takes an instant.
-        while not Path(effort).exists():  # noqa: ASYNC110, ASYNC240
-            await asyncio.sleep(0.05)
+        await opened(effort)
     else:
         await asyncio.sleep(float(effort))
 
 
-def main(url: str, name: str, lease: str, effort: str) -> None:
+async def opened(gate: str) -> None:
+    """Wait until a file is there."""
+    # Another process makes it; a look takes an instant.
+    while not Path(gate).exists():  # noqa: ASYNC110, ASYNC240
+        await asyncio.sleep(0.05)
+
+
+def main(
+    url: str, name: str, lease: str, effort: str, quota: str = "inf", gate: str = ""
+) -> None:
     """Run until SIGTERM."""
     logging.basicConfig(format=f"{name} %(message)s", level=logging.INFO)
+    handled = 0
 
     async def app(
         scope: MessageScope,
         receive: Callable[[], Awaitable[MessageEvent]],
         send: Callable[[MessageEvent], Awaitable[None]],
     ) -> None:
+        nonlocal handled
         while (event := await receive())["type"] == "message.receive":
             await work(effort)
             await send({"type": "message.send", "n": event["n"], "by": name})
+            handled += 1
+            print(event["n"], flush=True)  # noqa: T201 - the test reads it
+            if handled >= float(quota):
+                await opened(gate)
 
     source, sink = streams(url, float(lease))
     # A machine that stands still is no reason to give a message up.
