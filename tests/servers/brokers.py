@@ -144,12 +144,14 @@ class Broker(ABC):
                 await asyncio.sleep(0.01)
 
     async def wait_settled(self) -> None:
-        """Wait until no message is left."""
-
-        async def enough() -> bool:
-            return await self.left() == 0
-
-        await self.wait(enough)
+        """Wait until no message is left, as long as there are fewer and fewer."""
+        fewest = await self.left()
+        async with asyncio.timeout(PATIENCE) as net:
+            while left := await self.left():
+                if left < fewest:
+                    fewest = left
+                    net.reschedule(asyncio.get_running_loop().time() + PATIENCE)
+                await asyncio.sleep(0.01)
 
     async def texts(self, count: int) -> list[str]:
         """Return the texts of the events, when there are so many."""
@@ -440,6 +442,25 @@ async def freeze(source: Source) -> None:
     while not task.done():  # clients lose cancellations
         task.cancel()
         await asyncio.wait([task], timeout=0.02)
+
+
+async def vanish(broker: Broker, source: Source) -> None:
+    """Let a source's process be gone, at once; what it does later has no effect."""
+    await freeze(source)
+    for lease in list(source.leases.held.values()):
+        source.leases.lose(lease)
+        await broker.expire(lease.partition)
+    # Else it would have a share until nobody had heard of it for long.
+    await source.leases._store.leave()
+
+
+async def begin(source: Source, envelope: Envelope) -> bool:
+    """Give a message to an application; return whether that had to be noted."""
+    noting = source.begin(envelope)
+    if noting is None:
+        return False
+    await noting
+    return True
 
 
 def texts_of(envelopes: Sequence[Envelope]) -> list[str]:

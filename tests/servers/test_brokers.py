@@ -7,6 +7,7 @@ import pytest
 
 from asgibridge.errors import LeaseLostError, SourceError
 from asgibridge.servers import Backoff, FullPolicy, Limits, Message
+from asgibridge.servers._partitions import partition_of
 from asgibridge.servers.nats import NatsConnection, NatsLayout, NatsSource
 from asgibridge.servers.redis import RedisConnection, RedisLayout, RedisSource
 from asgibridge.types import ASGIApp, MessageScope, Settlement
@@ -17,6 +18,7 @@ from tests.servers.brokers import (
     RedisBroker,
     Send,
     Source,
+    begin,
     echo,
     freeze,
     operating,
@@ -25,6 +27,7 @@ from tests.servers.brokers import (
     serving,
     texts_of,
     users,
+    vanish,
 )
 from tests.staging import PATIENCE
 
@@ -292,15 +295,120 @@ def test_a_process_that_vanished(broker: Broker) -> None:
             for settlement in Settlement:
                 with pytest.raises(LeaseLostError, match="has another owner now"):
                     await old.settle(held[1], settlement, reason="?")
+            with pytest.raises(LeaseLostError, match="has another owner now"):
+                old.begin(held[1])
             assert await broker.left() == 19
             assert not await broker.sent() + await broker.dead()
-            # And a third time.
+            # And a third time, now that an application has all of them.
+            for envelope in again:
+                assert await begin(new, envelope)
             await freeze(new)
             await newest.open()
             again = await pull_all(newest, 19)
             assert {envelope.delivery_count for envelope in again} == {3}
             for source in (newest, new, old):
                 await source.close()
+
+    asyncio.run(main())
+
+
+def test_what_no_application_saw_does_not_count(broker: Broker) -> None:
+    """Processes vanish again and again: only what they gave away is counted."""
+
+    async def main() -> None:
+        async with operating(broker):
+            await broker.publish(*(say("a", str(number)) for number in range(3)))
+            counts: list[list[int]] = []
+            for _ in range(4):
+                source = broker.source()
+                await source.open()
+                given, *kept = await pull_all(source, 3)
+                counts.append([one.delivery_count for one in (given, *kept)])
+                # The first time is counted without a word to the broker.
+                assert await begin(source, given) == (len(counts) > 1)
+                assert not await begin(source, given)
+                await vanish(broker, source)
+                await source.close()
+            # Who takes a message first may have given it away.
+            assert counts == [[1, 1, 1], [2, 2, 2], [3, 2, 2], [4, 2, 2]]
+
+    asyncio.run(main())
+
+
+def test_what_was_given_back_is_counted_anew(broker: Broker) -> None:
+    """RETRY takes the note back, and who gives the message away makes it again."""
+
+    async def main() -> None:
+        async with operating(broker):
+            await broker.publish(say("a", "x"))
+            for count in (1, 2, 3):
+                source = broker.source()
+                await source.open()
+                (envelope,) = await pull_all(source, 1)
+                assert envelope.delivery_count == count
+                await begin(source, envelope)
+                await source.settle(envelope, Settlement.RETRY)
+                (envelope,) = await pull_all(source, 1)
+                assert envelope.delivery_count == count
+                await begin(source, envelope)
+                await vanish(broker, source)
+                await source.close()
+            # Handed over in order: those who vanished still count, and no more.
+            for _ in range(2):
+                source = broker.source()
+                await source.open()
+                (envelope,) = await pull_all(source, 1)
+                assert envelope.delivery_count == 4
+                await begin(source, envelope)
+                await source.settle(envelope, Settlement.RETRY, delay=1000)
+                await source.close()
+
+    asyncio.run(main())
+
+
+def test_poison_takes_nobody_with_it(broker: Broker) -> None:
+    """A message that ends processes is a dead letter; what waited beside it is not."""
+    # Of one partition: so it is the first to come.
+    neighbour = next(
+        name
+        for name in map("user{}".format, range(100))
+        if partition_of(name, 4) == partition_of("a", 4)
+    )
+    poison, others = say("a", "poison"), [say("a", "food"), say(neighbour, "x")]
+
+    async def main() -> None:
+        limits = Limits(max_deliveries=3, max_applications=1, close_grace=0.01)
+        async with operating(broker):
+            await broker.publish(poison, *others)
+            for _ in range(3):
+                source, hit = broker.source(), asyncio.Event()
+
+                async def fatal(
+                    scope: MessageScope,
+                    receive: Receive,
+                    send: Send,
+                    hit: asyncio.Event = hit,
+                ) -> None:
+                    while (event := await receive())["type"] == "message.receive":
+                        if event["text"] == "poison":
+                            hit.set()
+                            await asyncio.Event().wait()
+                    assert hit.is_set(), "evicted before its time"
+
+                async with serving(fatal, broker, source, limits) as server:
+                    async with asyncio.timeout(PATIENCE):
+                        await hit.wait()
+                    await vanish(broker, source)
+                    server.stop()
+                    server.stop()
+            async with serving(echo, broker, broker.source(), limits):
+                (dead,) = await broker.wait_dead(1)
+                said = await broker.texts(2)
+                await broker.wait_settled()
+            assert "poison" in dead.text
+            assert dead.reason == "delivered 3 times and never settled"
+            assert sorted(said) == ["a said food", f"{neighbour} said x"]
+            assert len(await broker.dead()) == 1
 
     asyncio.run(main())
 

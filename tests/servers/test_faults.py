@@ -60,9 +60,13 @@ async def wait_handled(workers: Iterable[Worker], count: int) -> None:
     The broker would have to be asked for all events to know who sent them: a
     slow machine would not get to do anything else.
     """
-    async with asyncio.timeout(PATIENCE):
-        for one in workers:
-            while one.handled() < count:  # noqa: ASYNC110  # another process writes it
+    for one in workers:
+        most = one.handled()
+        async with asyncio.timeout(PATIENCE) as net:
+            while (handled := one.handled()) < count:
+                if handled > most:
+                    most = handled
+                    net.reschedule(asyncio.get_running_loop().time() + PATIENCE)
                 await asyncio.sleep(0.01)
 
 

@@ -1,12 +1,13 @@
 """Which messages are pulled and not settled, and settling them."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import final
 
 import attrs
 
 from ..errors import LeaseLostError
-from ..types import Clock, Envelope, MessageSource, Settlement
+from ..types import Clock, Envelope, MessageSource, Settlement, SupportsBegin
 from ._limits import Backoff
 from ._records import Delivery
 from ._reporter import Reporter
@@ -36,6 +37,11 @@ class Ledger:
     _reporter: Reporter = attrs.field(alias="reporter")
     in_flight: int = attrs.field(default=0, init=False)
     _freed: asyncio.Future[None] | None = attrs.field(default=None, init=False)
+    _note: Callable[[Envelope], Awaitable[None] | None] | None = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        source = self._source
+        self._note = source.begin if isinstance(source, SupportsBegin) else None
 
     @property
     def credit(self) -> int:
@@ -62,6 +68,27 @@ class Ledger:
         if self._freed is not None:
             self._freed.set_result(None)
             self._freed = None
+
+    def begin(self, delivery: Delivery) -> Awaitable[None] | None:
+        """Return what to await before an application gets a message, if anything.
+
+        Raises:
+            LeaseLostError: Here or there, if it is not this process's concern
+                any longer; it is in flight all the same.
+        """
+        if self._note is None or (noting := self._note(delivery.envelope)) is None:
+            return None
+        return self._outlast(noting)
+
+    async def _outlast(self, noting: Awaitable[None]) -> None:
+        """Await *noting*; if it fails, let some time pass before the next one."""
+        try:
+            await noting
+        except LeaseLostError:
+            raise
+        except Exception as exc:  # noqa: BLE001 - reported; whoever asked asks again
+            self._reporter.failed("The source did not note a delivery", exc)
+            await asyncio.sleep(self._backoff.delay(1))
 
     async def settle(
         self,

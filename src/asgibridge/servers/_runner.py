@@ -104,12 +104,7 @@ class InstanceRunner:
     # What the application calls
 
     async def _receive(self, instance: Instance) -> MessageEvent:
-        if instance.is_receiving:
-            msg = (
-                f"the application instance of {instance.conversation.scope_id!r}"
-                " already waits in receive(); call it from one task at a time"
-            )
-            raise ReceiveError(msg)
+        _refuse_another(instance)
         instance.is_receiving = True
         try:
             # Whoever was cancelled for a message has not handled it.
@@ -118,7 +113,11 @@ class InstanceRunner:
             inbox, dispatcher = instance.conversation.inbox, self.dispatcher
             while instance.closing is None:
                 if inbox:
-                    return dispatcher.take(instance).envelope.event
+                    noting = self.ledger.begin(inbox[0])
+                    if noting is None:
+                        return dispatcher.take(instance).envelope.event
+                    await noting
+                    continue  # with what is there by now
                 waiter = dispatcher.park(instance)
                 if waiter is not None:
                     try:
@@ -126,6 +125,9 @@ class InstanceRunner:
                     finally:
                         dispatcher.unpark(instance)
             return await self._tell(instance, instance.closing)
+        except LeaseLostError:
+            instance.lease_lost = True
+            raise
         finally:
             instance.is_receiving = False
 
@@ -145,7 +147,6 @@ class InstanceRunner:
             await self.ledger.settle(delivery, Settlement.DONE)
         except LeaseLostError:
             instance.in_hand = None
-            instance.lease_lost = True
             raise
         instance.in_hand = None
 
@@ -233,6 +234,16 @@ class InstanceRunner:
         if conversation.term == instance.envelope.term:
             for delivery in self.dispatcher.empty(conversation):
                 self.ledger.forget(delivery)
+
+
+def _refuse_another(instance: Instance) -> None:
+    """Raise if an instance already waits for a message."""
+    if instance.is_receiving:
+        msg = (
+            f"the application instance of {instance.conversation.scope_id!r}"
+            " already waits in receive(); call it from one task at a time"
+        )
+        raise ReceiveError(msg)
 
 
 def _ignores_messages(instance: Instance) -> bool:

@@ -89,6 +89,7 @@ from ._messages import (
     MessageSource as MessageSource,
     ServerObserver as ServerObserver,
     Settlement as Settlement,
+    SupportsBegin as SupportsBegin,
 )
 from ._observers import (
     Crossing as Crossing,
@@ -173,6 +174,7 @@ __all__ = (
     "Settlement",
     "SingleThreadRunner",
     "StartResponse",
+    "SupportsBegin",
     "SupportsFileno",
     "SupportsLease",
     "SupportsPost",

@@ -2,12 +2,13 @@
 
 import enum
 from collections.abc import (
+    Awaitable,
     Hashable,
     Mapping,
     MutableMapping,
     Sequence,
 )
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 __all__ = (
     "CloseReason",
@@ -18,6 +19,7 @@ __all__ = (
     "MessageSource",
     "ServerObserver",
     "Settlement",
+    "SupportsBegin",
 )
 
 # What a source brings is another program's data, of a protocol that only the
@@ -70,7 +72,9 @@ class Envelope(Protocol):
         """How often it was delivered, this time included; from 1.
 
         Those that were settled with RETRY do not count, where the source can
-        tell: it is how often a process came to grief with it.
+        tell, and of those to processes that vanished not the ones that no
+        application saw (see `SupportsBegin`): it is how often a process came
+        to grief with it.
         """
         ...
 
@@ -138,6 +142,31 @@ class MessageSource(Protocol):
 
     async def close(self) -> None:
         """Let go of everything; unsettled messages go to somebody else."""
+        ...
+
+
+@runtime_checkable
+class SupportsBegin(Protocol):
+    """A source that is told before an application sees a message.
+
+    For a `MessageSource` that counts how many processes vanished with a message:
+    those that had not come to it yet are not to blame it.  The server looks for
+    this method once, when it begins to serve.
+    """
+
+    def begin(self, envelope: Envelope, /) -> Awaitable[None] | None:
+        """Take note that an application is about to receive a message.
+
+        Called before each time that an application gets it, and again if it
+        raises or is cancelled, so a second time must do no harm.
+
+        Returns:
+            What must be awaited before the application may have the message, or
+            None if there is nothing to note.
+
+        Raises:
+            LeaseLostError: If the message is no longer this process's concern.
+        """
         ...
 
 

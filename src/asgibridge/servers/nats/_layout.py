@@ -6,7 +6,17 @@ import attrs
 
 from .._partitions import partition_of
 
-__all__ = ("NatsLayout",)
+__all__ = ("NatsLayout", "key_subject", "stream_of")
+
+
+def stream_of(bucket: str) -> str:
+    """Return the stream that is a bucket of keys."""
+    return f"KV_{bucket}"
+
+
+def key_subject(bucket: str, key: str) -> str:
+    """Return the subject that is a key, or several, of a bucket."""
+    return f"$KV.{bucket}.{key}"
 
 
 @final
@@ -76,6 +86,11 @@ class NatsLayout:
     def leases(self) -> str:
         """The bucket of keys that says who is alive and who owns what."""
         return f"{self.name}-leases"
+
+    @property
+    def counts(self) -> str:
+        """The bucket of keys that says what came to processes that vanished."""
+        return f"{self.name}-counts"
 
     @property
     def bell(self) -> str:

@@ -1,7 +1,7 @@
 """Messages from NATS JetStream."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any, Final, final
 
 import attrs
@@ -14,6 +14,7 @@ from .._lease import new_owner, token_of
 from .._leases import Leases
 from .._reporter import logger
 from ._connection import NatsConnection
+from ._counts import Counts
 from ._intake import Intake
 from ._layout import NatsLayout
 from ._store import NatsLease, NatsLeaseStore
@@ -70,6 +71,7 @@ class NatsSource:
     create: bool = attrs.field(default=True, kw_only=True)
     owner: str = attrs.field(factory=new_owner, kw_only=True)
     leases: Leases[NatsLease] = attrs.field(init=False)
+    _counts: Counts = attrs.field(init=False)
     _store: NatsLeaseStore = attrs.field(init=False)
     _arrivals: Arrivals[NatsLease] = attrs.field(
         factory=Arrivals[NatsLease], init=False
@@ -79,8 +81,9 @@ class NatsSource:
 
     def __attrs_post_init__(self) -> None:
         connection, layout, seconds = self.connection, self.layout, self.lease_seconds
+        self._counts = Counts(connection, layout)
         self._store = NatsLeaseStore(
-            connection, layout, self.owner, seconds, self.ack_wait
+            connection, layout, self.owner, seconds, self.ack_wait, self._counts
         )
         self.leases = Leases(
             self._store,
@@ -114,6 +117,19 @@ class NatsSource:
             await self._intake.fetch(max_messages)
         return batch
 
+    def begin(self, envelope: Envelope, /) -> Awaitable[None] | None:
+        """Count a delivery of a message that a process may have vanished with.
+
+        Raises:
+            LeaseLostError: If the lease is over.
+        """
+        token = token_of(envelope, "NatsSource")
+        lease, count = self.leases.find(token), envelope.delivery_count
+        sequence = int(token.id)
+        if count == 1 or lease.counts.earlier(sequence) >= count:
+            return None
+        return self._note(lease, sequence, count)
+
     async def settle(
         self,
         envelope: Envelope,
@@ -131,9 +147,16 @@ class NatsSource:
             return  # a second time
         if settlement is Settlement.DEAD:
             await self._bury(message, envelope.delivery_count, reason)
-        if settlement is not Settlement.RETRY:
+        again_in, sequence = None, int(token.id)
+        if settlement is Settlement.RETRY:
+            if sequence in lease.counts.noted:
+                await self._note(lease, sequence, envelope.delivery_count - 1)
+            again_in = delay
+        else:
             await self._acknowledge(lease, message)
-        again_in = delay if settlement is Settlement.RETRY else None
+            if sequence in lease.counts.noted:
+                await self._counts.forget(lease.partition, sequence)
+                lease.counts.noted.pop(sequence, None)
         self._arrivals.settled(lease, token, envelope, again_in)
         self.leases.settled(lease, token)
 
@@ -146,6 +169,10 @@ class NatsSource:
                 await end_task(self._signing)
             await self._intake.close()
             await self.connection.close()
+
+    async def _note(self, lease: NatsLease, sequence: int, count: int) -> None:
+        await self._counts.note(lease.partition, sequence, count)
+        lease.counts.noted[sequence] = count
 
     async def _sign(self) -> None:
         """Report what is not settled as in progress, again and again."""

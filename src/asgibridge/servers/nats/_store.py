@@ -12,7 +12,8 @@ from ...errors import SourceError
 from .._lease import Lease
 from ._connection import NatsConnection
 from ._consumers import create_consumer, delete_consumer
-from ._layout import NatsLayout
+from ._counts import Counts, DeliveryCounts
+from ._layout import NatsLayout, key_subject, stream_of
 
 __all__ = ("NatsLease", "NatsLeaseStore")
 
@@ -24,16 +25,16 @@ class NatsLease(Lease):
 
     revision: int  # the latest, of the renewals
     consumer: str
-    # How far earlier owners had come when they vanished; see _consumers.
-    floors: tuple[int, ...]
+    counts: DeliveryCounts
     subscription: Any
     fetching: "asyncio.Task[list[Any]] | None" = None
 
     def count(self, message: Any) -> int:  # noqa: ANN401 - nats-py's
-        """Return how often a message was delivered, by consumers before, too."""
-        sequence = int(message.metadata.sequence.stream)
-        earlier = sum(sequence <= floor for floor in self.floors)
-        return int(message.metadata.num_delivered) + earlier
+        """Return how often a message was delivered, this time included.
+
+        What the server delivers again to the same process is the same delivery.
+        """
+        return self.counts.earlier(int(message.metadata.sequence.stream)) + 1
 
 
 @final
@@ -51,6 +52,7 @@ class NatsLeaseStore:
         seconds: How long a lease lasts if it is not renewed.
         ack_wait: After how many seconds without a sign of life the server
             delivers a message again.
+        counts: How often messages were delivered; opened here.
     """
 
     _connection: NatsConnection = attrs.field(alias="connection")
@@ -58,10 +60,11 @@ class NatsLeaseStore:
     _owner: str = attrs.field(alias="owner")
     _seconds: float = attrs.field(alias="seconds")
     _ack_wait: float = attrs.field(alias="ack_wait")
+    counts: Counts
     _bucket: Any = attrs.field(default=None, init=False)
 
     async def open(self, rung: Callable[[], None]) -> None:
-        """Find or make the bucket; call *rung* whenever somebody rings.
+        """Find or make the buckets; call *rung* whenever somebody rings.
 
         Raises:
             SourceError: If leases last longer or shorter there.
@@ -78,6 +81,8 @@ class NatsLeaseStore:
             )
             raise SourceError(msg) from exc
 
+        await self.counts.open()
+
         # nats-py wants a coroutine function.
         async def heard(_message: object) -> None:
             rung()
@@ -89,8 +94,9 @@ class NatsLeaseStore:
         await self._bucket.put(f"alive.{self._owner}", b"")
         # Not the bucket's keys(): it may miss those that are put meanwhile, and
         # when the bell is rung, all processes do.
+        leases = self._layout.leases
         info = await self._connection.js.stream_info(
-            self._stream, subjects_filter=self._subject("alive.*")
+            stream_of(leases), subjects_filter=key_subject(leases, "alive.*")
         )
         return len(info.state.subjects)
 
@@ -127,18 +133,10 @@ class NatsLeaseStore:
     async def leave(self) -> None:
         """Count this process as alive no longer, and ring."""
         # Purged: of a key that is deleted, a mark stays, and would be counted.
-        subject = self._subject(f"alive.{self._owner}")
-        await self._connection.js.purge_stream(self._stream, subject=subject)
+        leases = self._layout.leases
+        subject = key_subject(leases, f"alive.{self._owner}")
+        await self._connection.js.purge_stream(stream_of(leases), subject=subject)
         await self.ring()
-
-    @property
-    def _stream(self) -> str:
-        """The stream that is the bucket."""
-        return f"KV_{self._layout.leases}"
-
-    def _subject(self, key: str) -> str:
-        """Return the subject that is a key, or several, of the bucket."""
-        return f"$KV.{self._layout.leases}.{key}"
 
     async def _renew(self, lease: NatsLease) -> bool:
         key, owner = _owner_key(lease.partition), self._owner.encode()
@@ -170,13 +168,14 @@ class NatsLeaseStore:
         if term is None:
             return None
         js, layout = self._connection.js, self._layout
-        consumer, floors = await create_consumer(
-            js, layout, partition, term, self._ack_wait
+        consumer = await create_consumer(
+            js, layout, partition, term, self._ack_wait, self.counts
         )
         subscription = await js.pull_subscribe_bind(
             consumer=consumer, stream=layout.stream
         )
-        return NatsLease(partition, term, term, consumer, floors, subscription)
+        counts = await self.counts.load(partition)
+        return NatsLease(partition, term, term, consumer, counts, subscription)
 
     async def _make_key(self, partition: int) -> int | None:
         """Make the key of a partition this process's; return its revision."""

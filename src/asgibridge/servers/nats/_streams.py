@@ -5,6 +5,7 @@ from typing import Any, Final
 from nats.js import api, errors as js_errors
 
 from ...errors import SourceError
+from ._counts import forget_all
 from ._layout import NatsLayout
 
 __all__ = ("open_streams",)
@@ -49,6 +50,7 @@ async def _create_streams(js: Any, layout: NatsLayout) -> None:  # noqa: ANN401 
         name=layout.out_stream, subjects=[layout.out], max_msgs=_MAX_OUT
     )
     await js.add_stream(name=layout.dead_stream, subjects=[layout.dead])
+    await forget_all(js, layout)
     # Last: who finds it, finds all.
     await js.add_stream(
         name=layout.stream,

@@ -78,15 +78,14 @@ class Intake:
 
     async def _claim(self, lease: RedisLease, count: int, cursor: str) -> bool:
         args: list[str | int] = [lease.term, GROUP, OWNER, cursor, count]
-        if not lease.claims_of_others:
-            args.append("JUSTID")
         answer = await self._connection.call(CLAIM, self._keys(lease), args)
         if answer == LOST:
             self._leases.lose(lease)
             return False
         next_cursor, entries, counts = answer
-        lease.cursor = None if next_cursor == b"0-0" else next_cursor.decode()
         await self._add(lease, entries, counts)
+        # Only now: what was not added has to be claimed again.
+        lease.cursor = None if next_cursor == b"0-0" else next_cursor.decode()
         return True  # there may be more, and then what is new
 
     async def _add(
@@ -95,17 +94,20 @@ class Intake:
         entries: Sequence[Sequence[Any]],
         counts: Sequence[int],
     ) -> None:
+        """Add entries that Redis says were delivered so often."""
+        # To an earlier owner, and now once more.
+        more = int(lease.cursor is not None and lease.claims_of_others)
         for (raw_id, raw_fields), count in zip(entries, counts, strict=True):
             entry_id = raw_id.decode()
             if entry_id in lease.known:
                 continue
             token = Token(lease.partition, lease.term, entry_id)
             try:
-                message = decode(_fields(raw_fields), token, int(count))
+                message = decode(_fields(raw_fields), token, int(count) + more)
             except (WireFormatError, UnicodeDecodeError) as exc:
                 await self._refuse(lease, entry_id, str(exc))
             else:
-                lease.known[entry_id] = None
+                lease.known[entry_id] = int(count)
                 self._arrivals.add(lease, token, message)
 
     async def _refuse(self, lease: RedisLease, entry_id: str, problem: str) -> None:

@@ -12,13 +12,13 @@ __all__ = (
     "ACQUIRE",
     "BEAT",
     "CLAIM",
+    "COUNT",
     "DEAD",
     "DONE",
     "LEAVE",
     "LOST",
     "RELEASE",
     "RENEW",
-    "RETRY",
     "SEND",
     "TAKE",
 )
@@ -128,16 +128,14 @@ CLAIM: Final = (
     _FENCE
     + """
 local claimed = redis.pcall('XAUTOCLAIM', KEYS[2], ARGV[2], ARGV[3], 0, ARGV[4],
-                            'COUNT', ARGV[5], unpack(ARGV, 6))
+                            'COUNT', ARGV[5], 'JUSTID')
 if claimed.err then
   if string.find(claimed.err, 'NOGROUP') then return {'0-0', {}, {}} end
   return claimed
 end
 local entries, counts = {}, {}
-for _, entry in ipairs(claimed[2]) do
-  if type(entry) == 'string' then
-    entry = redis.call('XRANGE', KEYS[2], entry, entry)[1]
-  end
+for _, id in ipairs(claimed[2]) do
+  local entry = redis.call('XRANGE', KEYS[2], id, id)[1]
   if entry then
     local pending = redis.call('XPENDING', KEYS[2], ARGV[2], entry[1], entry[1], 1)
     entries[#entries + 1] = entry
@@ -149,9 +147,9 @@ return {claimed[1], entries, counts}
 )
 """Claim what was taken and not settled.
 
-KEYS: lease, stream.  ARGV: value, group, consumer, cursor, count, and JUSTID if
-it does not count as a delivery.  Returns the next cursor, entries, and how often
-each was delivered.
+KEYS: lease, stream.  ARGV: value, group, consumer, cursor, count.  Returns the
+next cursor, entries, and how often each was delivered.  This is no delivery: who
+gives one to an application says so, see `COUNT`.
 """
 
 DONE: Final = (
@@ -163,17 +161,17 @@ return redis.call('XDEL', KEYS[2], ARGV[3])
 )
 """Remove a message (KEYS: lease, stream; ARGV: value, group, id)."""
 
-RETRY: Final = (
+COUNT: Final = (
     _FENCE
     + """
-redis.call('XCLAIM', KEYS[2], ARGV[2], ARGV[3], 0, ARGV[4],
-           'RETRYCOUNT', ARGV[5], 'JUSTID')
+redis.call('XCLAIM', KEYS[2], ARGV[2], ARGV[5], 0, ARGV[3],
+           'RETRYCOUNT', ARGV[4], 'JUSTID')
 return 1
 """
 )
 """Set the count of deliveries of a message.
 
-KEYS: lease, stream.  ARGV: value, group, consumer, id, count.
+KEYS: lease, stream.  ARGV: value, group, id, count, consumer.
 """
 
 DEAD: Final = (

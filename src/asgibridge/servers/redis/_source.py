@@ -1,6 +1,6 @@
 """Messages from Redis Streams."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import final
 
 import attrs
@@ -13,7 +13,7 @@ from .._leases import Leases
 from ._connection import RedisConnection
 from ._intake import Intake
 from ._layout import GROUP, OWNER, RedisLayout
-from ._scripts import DEAD, DONE, LOST, RETRY
+from ._scripts import COUNT, DEAD, DONE, LOST
 from ._store import RedisLease, RedisLeaseStore
 
 __all__ = ("RedisSource",)
@@ -91,6 +91,21 @@ class RedisSource:
             await self._intake.fetch(max_messages)
         return batch
 
+    def begin(self, envelope: Envelope, /) -> Awaitable[None] | None:
+        """Count a delivery, if Redis does not know of it.
+
+        Taking a message for the first time counts.  When it is claimed, its
+        owner may have vanished before it came to it.
+
+        Raises:
+            LeaseLostError: If the lease is over; also when this is awaited.
+        """
+        token = token_of(envelope, "RedisSource")
+        lease, count = self.leases.find(token), envelope.delivery_count
+        if lease.known.get(token.id, count) >= count:
+            return None
+        return self._note(lease, token, count)
+
     async def settle(
         self,
         envelope: Envelope,
@@ -102,11 +117,16 @@ class RedisSource:
     ) -> None:
         """Remove a message, bring it again later, or move it to the dead letters."""
         token = token_of(envelope, "RedisSource")
-        lease = self.leases.find(token)
-        if await self._settle(token, envelope, settlement, reason) == LOST:
-            self.leases.lose(lease)
-            raise lost(token)
-        again_in = delay if settlement is Settlement.RETRY else None
+        lease, count = self.leases.find(token), envelope.delivery_count
+        again_in = None
+        if settlement is Settlement.DONE:
+            await self._run(DONE, lease, token)
+        elif settlement is Settlement.DEAD:
+            await self._run(DEAD, lease, token, count, reason)
+        else:
+            # A later owner adds one, and this one before it gives it away again.
+            await self._note(lease, token, count - 1)
+            again_in = delay
         self._arrivals.settled(lease, token, envelope, again_in)
         self.leases.settled(lease, token)
 
@@ -117,24 +137,25 @@ class RedisSource:
         finally:
             await self.connection.close()
 
-    async def _settle(
-        self, token: Token, envelope: Envelope, settlement: Settlement, reason: str
-    ) -> int:
-        """Run the script for a settlement; return what it returns."""
-        layout, count = self.layout, envelope.delivery_count
-        keys = [layout.lease(token.partition), layout.stream(token.partition)]
-        if settlement is Settlement.DONE:
-            args: list[str | int] = [token.term, GROUP, token.id]
-            script = DONE
-        elif settlement is Settlement.DEAD:
-            keys.append(layout.dead)
-            args = [token.term, GROUP, token.id, count, reason]
-            script = DEAD
-        else:
-            # Who claims it adds one.
-            args = [token.term, GROUP, OWNER, token.id, count - 1]
-            script = RETRY
-        return int(await self.connection.call(script, keys, args, outlasts=True))
+    async def _note(self, lease: RedisLease, token: Token, count: int) -> None:
+        """Let Redis know how often a message was delivered."""
+        await self._run(COUNT, lease, token, count, OWNER)
+        if token.id in lease.known:
+            lease.known[token.id] = count
+
+    async def _run(
+        self, script: str, lease: RedisLease, token: Token, *args: str | int
+    ) -> None:
+        """Run a script about a message of this owner's."""
+        layout, partition = self.layout, lease.partition
+        keys = [layout.lease(partition), layout.stream(partition), layout.dead]
+        fixed = [token.term, GROUP, token.id]
+        answer = await self.connection.call(
+            script, keys, [*fixed, *args], outlasts=True
+        )
+        if answer == LOST:
+            self.leases.lose(lease)
+            raise lost(token)
 
     async def _agree(self) -> None:
         """Find or note the number of partitions."""

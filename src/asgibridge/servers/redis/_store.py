@@ -21,8 +21,7 @@ class RedisLease(Lease):
     # Where to go on with claiming what was taken and not settled; None: all
     # claimed.
     cursor: str | None = "0-0"
-    # Whether it was an earlier owner that took it: then it counts as delivered
-    # once more.
+    # Whether it was an earlier owner that took it: then this is another delivery.
     claims_of_others: bool = True
     # Behind which id the next new message will be; None: not known.
     last_id: str | None = None
