@@ -12,6 +12,7 @@ import attrs
 from nats.js import errors as js_errors
 
 from asgibridge.servers import Backoff, Limits, Message, StatelessServer
+from asgibridge.servers._leases import Leases
 from asgibridge.servers.nats import (
     NatsConnection,
     NatsLayout,
@@ -447,8 +448,9 @@ async def freeze(source: Source) -> None:
 async def vanish(broker: Broker, source: Source) -> None:
     """Let a source's process be gone, at once; what it does later has no effect."""
     await freeze(source)
-    for lease in list(source.leases.held.values()):
-        source.leases.lose(lease)
+    leases: Leases[Any] = source.leases  # of either kind
+    for lease in list(leases.held.values()):
+        leases.lose(lease)
         await broker.expire(lease.partition)
     # Else it would have a share until nobody had heard of it for long.
     await source.leases._store.leave()

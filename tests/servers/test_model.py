@@ -73,6 +73,8 @@ class Story:
     limits: Limits
     pull_errors: frozenset[int]
     settle_errors: frozenset[int]
+    # Of the notes on deliveries; None: it needs none.
+    begin_errors: frozenset[int] | None
     redelivered: frozenset[int]  # indexes of messages that come twice
     stop_at: float | None
     ignores_disconnect: bool
@@ -107,6 +109,7 @@ STORIES = st.builds(
     limits=LIMITS,
     pull_errors=NUMBERS,
     settle_errors=NUMBERS,
+    begin_errors=st.none() | NUMBERS,
     redelivered=NUMBERS,
     stop_at=st.one_of(st.none(), st.floats(0, 40)),
     ignores_disconnect=st.booleans(),
@@ -126,6 +129,10 @@ class StorySource:
     delayed: int = 0
     pulls: int = 0
     settles: int = 0
+    begins: int = 0
+    begun: set[object] = attrs.field(factory=set[object])  # tokens
+    # How often it was told that an application is about to have a message.
+    given: Counter[int] = attrs.field(factory=Counter[int])
     settlements: defaultdict[int, list[Settlement]] = attrs.field(
         factory=lambda: defaultdict(list)
     )
@@ -165,6 +172,20 @@ class StorySource:
         self.out.update((message.token, message) for message in batch)
         assert len(self.out) <= self.story.limits.max_in_flight
         return batch
+
+    def begin(self, envelope: Envelope, /) -> Awaitable[None] | None:
+        assert envelope.token in self.out
+        if self.story.begin_errors is None or envelope.token in self.begun:
+            self.given[envelope.event["index"]] += 1
+            return None
+        return self.note(envelope)
+
+    async def note(self, envelope: Envelope) -> None:
+        await asyncio.sleep(0.05)
+        self.begins += 1
+        if self.begins in (self.story.begin_errors or ()):
+            raise SourceOfTroubleError
+        self.begun.add(envelope.token)
 
     async def settle(
         self,
@@ -302,6 +323,7 @@ UNHEARD = Story(
     ),
     pull_errors=frozenset(),
     settle_errors=frozenset({1}),
+    begin_errors=None,
     redelivered=frozenset({0}),
     stop_at=0.5,
     ignores_disconnect=False,
@@ -319,6 +341,7 @@ def test_nothing_is_lost_and_nothing_out_of_order(
     simulate(play(story, source, app))
     assert not app.alive.total()
     assert not source.out, "pulled and never settled"
+    assert source.given == app.deliveries
     limits, is_stopped = story.limits, app.is_stopped
     for index in range(len(story.lines)):
         ends = [how for how in source.settlements[index] if how is not RETRY]

@@ -27,6 +27,7 @@ from tests.servers.brokers import (
     say,
     serving,
     texts_of,
+    vanish,
 )
 from tests.staging import PATIENCE
 
@@ -185,6 +186,50 @@ def test_an_answer_that_was_lost(
             # Only one process has had it.
             assert {one.delivery_count for one in rest} == {1}
             await source.close()
+
+    asyncio.run(main())
+
+
+def test_a_refusal_that_fails(
+    redis_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes behind an entry that is no message is not left out for that."""
+
+    async def main() -> None:
+        old, new = source_at(redis_server), source_at(redis_server)
+        async with client_of(redis_server) as client:
+            await client.publish(say("a", "1"))
+            await old.open()
+            stream = LAYOUT.stream_for("a")
+            await client.ask("XADD", stream, "*", "text", "whose?")
+            await client.publish(say("a", "2"), say("a", "3"))
+            # As an owner that vanished leaves them.
+            await client.ask(
+                *("XREADGROUP", "GROUP", "workers", "owner", "STREAMS", stream, ">")
+            )
+            await vanish(client, old)
+            await old.close()
+            refuse, failures = Intake._refuse, [ConnectionError("away")]
+
+            async def failing(
+                intake: Intake,
+                lease: Any,  # noqa: ANN401 - a class that is private
+                entry_id: str,
+                problem: str,
+            ) -> None:
+                if failures:
+                    raise failures.pop()
+                await refuse(intake, lease, entry_id, problem)
+
+            monkeypatch.setattr(Intake, "_refuse", failing)
+            await new.open()
+            with pytest.raises(ConnectionError, match="away"):
+                await new.pull(10)
+            found = await pull_all(new, 3)
+            assert texts_of(found) == ["1", "2", "3"]
+            assert {one.delivery_count for one in found} == {2}
+            assert len(await client.dead()) == 1
+            await new.close()
 
     asyncio.run(main())
 

@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any
+from unittest.mock import ANY
 
 import attrs
 import pytest
@@ -1058,6 +1059,142 @@ def test_a_new_term_ends_the_instance_of_the_old(simulate: Simulate) -> None:
         assert len(story.witness.of("settled")) == 3
 
     simulate(main())
+
+
+# Noting deliveries
+
+
+@attrs.define(eq=False)
+class NotingSource(Trouble):
+    """A source that takes a second to note each delivery, once."""
+
+    noted: list[str] = attrs.field(factory=list[str])
+
+    def begin(self, envelope: Envelope, /) -> Awaitable[None] | None:
+        text: str = envelope.event["text"]
+        return None if text in self.noted else self.note(text)
+
+    async def note(self, text: str) -> None:
+        await asyncio.sleep(1)
+        await self.may_raise("begin")
+        self.noted.append(text)
+
+
+def noting(
+    app: ASGIApp, *begin: BaseException | None
+) -> tuple[StatelessServer, NotingSource, Witness]:
+    """Return a server with a source that notes deliveries, and what it was told."""
+    source, witness = NotingSource(MemorySource(), {"begin": list(begin)}), Witness()
+    limits = Limits(backoff=Backoff(initial=5, random=lambda: 0.0), message_timeout=0.5)
+    server = StatelessServer(
+        app, source, source, limits=limits, lifespan="off", observers=[witness]
+    )
+    return server, source, witness
+
+
+def test_a_delivery_is_noted_before_the_application_has_it(simulate: Simulate) -> None:
+    """And again until it is; the wait is none of the application's."""
+    seen: list[tuple[str, float, list[str]]] = []
+
+    async def main() -> None:
+        async def app(scope: MessageScope, receive: Receive, send: Send) -> None:
+            while (event := await receive())["type"] == "message.receive":
+                now = asyncio.get_running_loop().time()
+                seen.append((event["text"], now, source.noted.copy()))
+
+        server, source, witness = noting(app, None, OSError("away"))
+        for text in "12":
+            source.inner.put_nowait(say("a", text))
+        source.inner.end()
+        await server.serve()
+        assert witness.of("failed") == [("The source did not note a delivery", ANY)]
+        assert [told[1] for told in witness.of("settled")] == [Settlement.DONE] * 2
+
+    simulate(main())
+    # The second one fails after a second, and five seconds later it is tried again.
+    assert [(text, noted) for text, _, noted in seen] == [
+        ("1", ["1"]),
+        ("2", ["1", "2"]),
+    ]
+    assert [at for _, at, _ in seen] == pytest.approx([1, 8])
+
+
+def test_a_receive_that_is_cancelled_while_it_notes(simulate: Simulate) -> None:
+    """The message stays where it is, and the next receive() brings it."""
+
+    async def app(scope: MessageScope, receive: Receive, send: Send) -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await receive()
+        assert (await receive())["text"] == "1"
+        assert (await receive())["type"] == "message.disconnect"
+
+    async def main() -> None:
+        server, source, witness = noting(app)
+        source.inner.put_nowait(say("a", "1"))
+        source.inner.end()
+        await server.serve()
+        assert not witness.of("failed")
+        assert [told[1] for told in witness.of("settled")] == [Settlement.DONE]
+
+    assert simulate(main()) == pytest.approx(1.3)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_lease_lost_while_it_notes(simulate: Simulate, *, at_once: bool) -> None:
+    """The application gets nothing of what is the new owner's."""
+    seen: list[str] = []
+
+    class Lost(NotingSource):
+        def begin(self, envelope: Envelope, /) -> Awaitable[None] | None:
+            if at_once:
+                msg = "gone"
+                raise LeaseLostError(msg)
+            return super().begin(envelope)
+
+    async def app(scope: MessageScope, receive: Receive, send: Send) -> None:
+        seen.append((await receive())["type"])
+
+    async def main() -> None:
+        source = Lost(MemorySource(), {"begin": [LeaseLostError("gone")] * 9})
+        witness = Witness()
+        server = StatelessServer(
+            app, source, source, lifespan="off", observers=[witness]
+        )
+        for text in "12":
+            source.inner.put_nowait(say("a", text))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(server.serve())
+            await asyncio.sleep(10)
+            assert server.health() == {"instances": 0, "in_flight": 0}
+            server.stop()
+        assert not witness.of("settled") + witness.of("failed")
+
+    simulate(main())
+    assert not seen
+
+
+def test_a_new_term_while_it_notes(simulate: Simulate) -> None:
+    """What was about to be given away is void; the instance is told to end."""
+    seen: list[str] = []
+
+    async def app(scope: MessageScope, receive: Receive, send: Send) -> None:
+        event = await receive()
+        seen.append(event.get("text", event.get("reason")))
+
+    async def main() -> None:
+        server, source, _ = noting(app)
+        source.inner.put_nowait(attrs.evolve(say("a", "1"), term=1))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(server.serve())
+            await asyncio.sleep(0.5)
+            source.inner.put_nowait(attrs.evolve(say("a", "2"), term=2))
+            await asyncio.sleep(10)
+            assert server.health() == {"instances": 0, "in_flight": 0}
+            server.stop()
+
+    simulate(main())
+    assert seen == ["revoked", "2"]
 
 
 # Observers and scopes

@@ -38,9 +38,8 @@ async def create_consumer(
         suffix = str(info.name).removeprefix(prefix)
         # Never that of a later term: then this one is over.
         if suffix != info.name and int(suffix) < term:
-            if info.delivered:
-                # Before that, for this process may vanish, too.
-                await counts.raise_floor(partition, int(info.delivered.stream_seq))
+            # First of all: this process may vanish, too.
+            await counts.raise_floor(partition, int(info.delivered.stream_seq))
             await delete_consumer(js, layout.stream, info.name)
     name = f"{prefix}{term}"
     await js.add_consumer(

@@ -42,8 +42,8 @@ class NatsSource:
     does not deliver it again.
 
     An owner that lost its lease acknowledges to a consumer that is not there
-    any more.  Whether it may send is decided by its own clock: NATS has no way
-    to look at a lease and publish in one step.
+    any more.  Whether it may send is decided by its own clock: NATS has, before
+    2.11, no way to look at a lease and publish in one step.
 
     Args:
         connection: To NATS.  It is opened and closed with the source.

@@ -140,8 +140,7 @@ class RedisSource:
     async def _note(self, lease: RedisLease, token: Token, count: int) -> None:
         """Let Redis know how often a message was delivered."""
         await self._run(COUNT, lease, token, count, OWNER)
-        if token.id in lease.known:
-            lease.known[token.id] = count
+        lease.known[token.id] = count
 
     async def _run(
         self, script: str, lease: RedisLease, token: Token, *args: str | int
