@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 import pytest
+from hypothesis import given, strategies as st
 
 from asgibridge.errors import SourceError, WireFormatError
 from asgibridge.servers import (
@@ -25,6 +26,7 @@ from asgibridge.servers import (
     open_stdin,
     open_stdout,
 )
+from asgibridge.servers._lines import read_lines
 from asgibridge.types import ASGIApp, MessageEvent, MessageScope, Settlement
 from tests.staging import PATIENCE
 
@@ -377,6 +379,36 @@ def test_long_lines_of_a_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
     assert caplog.text.count("a line is longer than") == 2
 
 
+@given(st.lists(st.integers(0, 30), max_size=8), st.integers(1, 12), st.booleans())
+def test_long_lines_of_a_stream(
+    lengths: list[int],
+    chunk: int,
+    ends: bool,  # noqa: FBT001  # given by hypothesis
+) -> None:
+    """In whatever pieces they come: one complaint each, and nothing of them is left."""
+    limit = 8
+    sent = [f"{number}{'x' * length}" for number, length in enumerate(lengths)]
+    data = "\n".join(sent) + "\n" * ends
+
+    async def main() -> tuple[list[str], list[str]]:
+        reader, complaints = asyncio.StreamReader(limit=limit), list[str]()
+
+        async def feed() -> None:
+            for start in range(0, len(data), chunk):
+                reader.feed_data(data[start : start + chunk].encode())
+                await asyncio.sleep(0)
+            reader.feed_eof()
+
+        feeding = asyncio.create_task(feed())
+        found = [line async for line in read_lines(reader, complaints.append)]
+        await feeding
+        return found, complaints
+
+    found, complaints = asyncio.run(main())
+    assert found == [line for line in sent if len(line) <= limit]
+    assert len(complaints) == len(sent) - len(found)
+
+
 # TCP
 
 
@@ -447,6 +479,30 @@ def test_a_client_that_hangs_up() -> None:
             await hang_up(writer)
             async with asyncio.timeout(PATIENCE):
                 await told.wait()
+
+    asyncio.run(main())
+
+
+def test_a_client_that_never_reads_what_is_wrong() -> None:
+    """It is not told any more than it may leave unread, and its lines count."""
+    heard = asyncio.Event()
+
+    async def app(scope: MessageScope, receive: Receive, send: Send) -> None:
+        if (await receive())["text"] == "good":
+            heard.set()
+
+    async def main() -> None:
+        async with tcp_server(app) as source:
+            with socket.create_connection(("127.0.0.1", source.port)) as client:
+                bad = b"{" + b"x" * 200 + b"\n"
+                await asyncio.to_thread(client.sendall, bad * 100_000 + b"good\n")
+                async with asyncio.timeout(PATIENCE):
+                    await heard.wait()
+                host, port = client.getsockname()
+                writer = source.connection(f"{host}:{port}")
+                assert writer is not None
+                unread = writer.transport.get_write_buffer_size()
+                assert 60_000 < unread < 70_000
 
     asyncio.run(main())
 

@@ -54,6 +54,41 @@ class LineWriter(Protocol):
         ...
 
 
+@final
+@attrs.frozen(eq=False)
+class _SkippingReader:
+    """Reads lines of a stream, and leaves out the whole of one that is too long.
+
+    The stream's own `readline` drops what it has of it, and takes what is left
+    for another line.
+    """
+
+    _stream: asyncio.StreamReader
+
+    async def readline(self) -> bytes:
+        """Return the next line."""
+        try:
+            return await self._stream.readuntil()
+        except asyncio.IncompleteReadError as exc:
+            return exc.partial
+        except asyncio.LimitOverrunError as exc:
+            await self._skip(exc.consumed)
+            msg = "line too long"
+            raise ValueError(msg) from exc
+
+    async def _skip(self, count: int) -> None:
+        """Read so much, and what is left of the line."""
+        while count:
+            await self._stream.readexactly(count)
+            count = 0
+            try:
+                await self._stream.readuntil()
+            except asyncio.LimitOverrunError as exc:
+                count = exc.consumed
+            except asyncio.IncompleteReadError:
+                pass  # the end of the stream, which the next readline() finds
+
+
 async def read_lines(
     reader: LineReader, complain: Callable[[str], None]
 ) -> AsyncGenerator[str, None]:
@@ -63,6 +98,8 @@ async def read_lines(
         reader: Where they come from.
         complain: Told what is wrong with a line that is left out.
     """
+    if isinstance(reader, asyncio.StreamReader):
+        reader = _SkippingReader(reader)
     while True:
         try:
             line = await reader.readline()

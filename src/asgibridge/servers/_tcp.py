@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from typing import final
+from typing import Final, final
 
 import attrs
 
@@ -17,6 +17,9 @@ from ._publish import published
 from ._reporter import logger
 
 __all__ = ("TcpSink", "TcpSource")
+
+# So much of what is wrong with its lines a client may leave unread.
+_MAX_UNREAD_BYTES: Final = 64 * 1024
 
 
 @final
@@ -123,7 +126,9 @@ class TcpSource:
         self._connections[scope_id] = writer
 
         def complain(problem: str) -> None:
-            writer.write(f"error: {problem}\n".encode())
+            # Not kept without end for a client that does not read.
+            if writer.transport.get_write_buffer_size() < _MAX_UNREAD_BYTES:
+                writer.write(f"error: {problem}\n".encode())
 
         try:
             async for line in read_lines(reader, complain):
