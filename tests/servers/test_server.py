@@ -608,6 +608,42 @@ def test_receive_from_one_task_at_a_time(simulate: Simulate) -> None:
     simulate(main())
 
 
+@pytest.mark.parametrize("idle", [None, 600.0])
+def test_nothing_polls(simulate: Simulate, idle: float | None) -> None:
+    """Who waits sets no timer, but the one after which an instance has been idle."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        story = Story(echo, Limits(idle_timeout=idle))
+        # A server's own: those of the test are not in it.
+        timers: list[float] = []
+        call_at: Any = loop.call_at
+
+        def noting(when: float, *args: object, **options: object) -> object:
+            timers.append(when)
+            return call_at(when, *args, **options)
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(story.server.serve())
+            for scope_id in ("a", "b", "a"):
+                story.source.put_nowait(say(scope_id))
+            await asyncio.sleep(1)
+            assert story.server.health()["instances"] == 2
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(loop, "call_at", noting)
+                before = loop.time()
+                # Not asyncio.sleep(): its timer would be among them.
+                elapsed = loop.create_future()
+                call_at(before + 500, elapsed.set_result, None)
+                await elapsed
+            assert loop.time() == pytest.approx(before + 500)
+            assert not timers
+            story.server.stop()
+        assert story.server.health() == {"instances": 0, "in_flight": 0}
+
+    simulate(main())
+
+
 def test_contexts_do_not_leak(simulate: Simulate) -> None:
     """An instance starts from the server's context, whoever made room for it."""
     variable = contextvars.ContextVar("variable", default="untouched")
