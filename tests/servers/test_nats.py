@@ -24,11 +24,13 @@ from tests.servers.brokers import (
     NatsBroker,
     Receive,
     Send,
+    begin,
     echo,
     operating,
     pull_all,
     say,
     serving,
+    vanish,
 )
 from tests.staging import PATIENCE
 
@@ -453,6 +455,77 @@ def test_signs_of_life_that_fail(
 
     asyncio.run(main())
     assert "NATS was told of no progress: OutboundBufferLimitError" in caplog.text
+
+
+async def counts_of(source: NatsSource, client: NatsBroker, number: int) -> list[int]:
+    """Return how often messages were delivered, to the last owner who pulled some."""
+    await source.open()
+    counts = [one.delivery_count for one in await pull_all(source, number)]
+    await vanish(client, source)
+    await source.close()
+    return counts
+
+
+def test_a_hasty_owner_lowers_no_count(nats_server: NatsServer) -> None:
+    """What came to an owner who vanished came to somebody, whatever the next one got."""
+
+    async def main() -> None:
+        async with client_of(nats_server) as client:
+            await client.publish(*(say("a", str(number)) for number in range(3)))
+            assert await counts_of(client.source(), client, 3) == [1, 1, 1]
+            hasty = client.source()
+            await hasty.open()
+            await hasty.pull(1)  # fetches no more
+            await vanish(client, hasty)
+            await hasty.close()
+            assert await counts_of(client.source(), client, 3) == [2, 2, 2]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("settlement", [Settlement.DONE, Settlement.DEAD])
+def test_no_count_is_kept_of_what_is_settled(
+    nats_server: NatsServer, settlement: Settlement
+) -> None:
+    """Only the floors stay, one for each partition."""
+
+    async def notes(client: NatsBroker) -> list[str]:
+        bucket = await client.js.key_value(LAYOUT.counts)
+        keys: list[str] = await bucket.keys()
+        assert any(key.startswith("floor.") for key in keys)
+        return [key for key in keys if not key.startswith("floor.")]
+
+    async def main() -> None:
+        async with client_of(nats_server) as client:
+            await client.publish(say("a", "x"))
+            assert await counts_of(client.source(), client, 1) == [1]
+            source = client.source()
+            await source.open()
+            (envelope,) = await pull_all(source, 1)
+            assert not await notes(client)
+            assert await begin(source, envelope)
+            assert len(await notes(client)) == 1
+            await source.settle(envelope, settlement, reason="?")
+            assert not await notes(client)
+            await source.close()
+
+    asyncio.run(main())
+
+
+def test_a_stream_that_is_made_anew(nats_server: NatsServer) -> None:
+    """Its numbers begin anew, and what was counted was of other messages."""
+
+    async def main() -> None:
+        async with client_of(nats_server) as client:
+            await client.publish(say("a", "x"))
+            assert await counts_of(client.source(), client, 1) == [1]
+            for stream in (LAYOUT.stream, LAYOUT.out_stream, LAYOUT.dead_stream):
+                await client.js.delete_stream(stream)
+        async with client_of(nats_server) as client:
+            await client.publish(say("a", "y"))
+            assert await counts_of(client.source(), client, 1) == [1]
+
+    asyncio.run(main())
 
 
 def test_nothing_is_sent_later(nats_server: NatsServer) -> None:
