@@ -46,12 +46,15 @@ class SyncToAsync:
             else:
                 blocking = make(engine, mailbox, fn, args, kwargs, may_abandon)
             # Other threads may be as fast as to be done when we are back.
-            is_attended = mailbox.attend()
+            is_attended = not mailbox.is_armed
+            mailbox.is_armed = True
             try:
                 send(blocking, state)
             finally:
                 if is_attended:
-                    mailbox.look(loop)
+                    mailbox.is_armed = False
+                    if mailbox.letters:
+                        mailbox.look(loop)
             await blocking
             exception = blocking.exception
             if exception is None:

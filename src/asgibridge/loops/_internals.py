@@ -76,7 +76,9 @@ def _has_root() -> bool:
 
 
 def _same_root(changed: Context, base: Context, /) -> bool:
-    return gc.get_referents(changed)[-1] is gc.get_referents(base)[-1]
+    # Of two contexts that nobody is inside of these are the two trees.
+    referents = gc.get_referents(changed, base)
+    return referents[0] is referents[-1]
 
 
 def _not_known(_changed: Context, _base: Context, /) -> bool:
