@@ -270,6 +270,29 @@ def test_closing_runs_what_is_queued() -> None:
     pool.close()
 
 
+def test_closing_runs_what_an_idle_thread_was_chosen_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Though the pool is closed before that thread looks whether it is to end."""
+    idle, closed = threading.Event(), threading.Event()
+    work = _pool._PoolThread._work
+
+    def work_and_stand(thread: _pool._PoolThread) -> None:
+        work(thread)
+        idle.set()
+        assert closed.wait(PATIENCE)
+
+    monkeypatch.setattr(_pool._PoolThread, "_work", work_and_stand)
+    pool = WorkerPool(max_workers=1)
+    assert pool.submit(int).result(PATIENCE) == 0
+    assert idle.wait(PATIENCE)
+    future = pool.submit(str, "last")
+    pool.close(wait=False)
+    closed.set()
+    assert future.result(PATIENCE) == "last"
+    pool.close()
+
+
 def test_closing_ends_idle_threads() -> None:
     """Those that rest are woken for it."""
     pool = WorkerPool()

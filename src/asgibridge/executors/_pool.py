@@ -221,7 +221,7 @@ class WorkerPool:
         return thread
 
     def take(self, thread: "_PoolThread") -> Runnable | None:
-        """Return the next work for *thread*; None if it is to be idle."""
+        """Return the next work for *thread*; None if it is to be idle, or to end."""
         try:
             return self._queue.popleft()
         except IndexError:
@@ -230,7 +230,9 @@ class WorkerPool:
             if self._queue:
                 return self._queue.popleft()
             self._awake -= 1
-            if not self.is_closed:
+            if self.is_closed:
+                thread.is_over = True
+            else:
                 self._idle.append(thread)
             return None
 
@@ -281,7 +283,15 @@ class WorkerPool:
 class _PoolThread:
     """One thread of a `WorkerPool`, which waits for a bell while it is idle."""
 
-    __slots__ = ("_bell", "_is_woken", "_pool", "_thread", "ident", "is_guard")
+    __slots__ = (
+        "_bell",
+        "_is_woken",
+        "_pool",
+        "_thread",
+        "ident",
+        "is_guard",
+        "is_over",
+    )
 
     def __init__(self, pool: WorkerPool, name: str) -> None:
         self._pool = pool
@@ -289,6 +299,9 @@ class _PoolThread:
         # Whether its rest is over: a bell may also end a wait for no reason.
         self._is_woken = False
         self.is_guard: bool = False
+        # Whether nothing can come any more.  Told by the pool in one step with the
+        # look that found nothing: who is idle may have been chosen for more.
+        self.is_over: bool = False
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
         start(self._thread)
         self.ident: int | None = self._thread.ident
@@ -308,12 +321,10 @@ class _PoolThread:
         self._thread.join()
 
     def _main(self) -> None:
-        while self._rest():
+        while not self.is_over and self._rest():
             if self.is_guard:
                 self._stand_guard()
             self._work()
-            if self._pool.is_closed:
-                break
         self._bell = LockBell()  # which holds nothing of the system's
 
     def _rest(self) -> bool:
