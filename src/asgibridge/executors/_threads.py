@@ -25,10 +25,23 @@ class ThreadLease:
     capped cache is lent out, work waits here, first lease in, first served.
     """
 
-    __slots__ = ("__weakref__", "_cache", "backlog", "is_released", "worker")
+    __slots__ = (
+        "__weakref__",
+        "_cache",
+        "backlog",
+        "is_released",
+        "outlives_close",
+        "worker",
+    )
 
-    def __init__(self, cache: "ThreadCache") -> None:
+    def __init__(
+        self,
+        cache: "ThreadCache",
+        outlives_close: bool = False,  # noqa: FBT001, FBT002  # see ThreadCache.lease
+    ) -> None:
         self._cache = cache
+        # Whether it gets a thread after the close as well.
+        self.outlives_close: bool = outlives_close
         self.worker: WorkerThread | None = None
         # guarded by the cache's lock:
         self.backlog: deque[Runnable] | None = None
@@ -130,9 +143,15 @@ class ThreadCache:
         self._count = 0
         self._is_closed = False
 
-    def lease(self) -> ThreadLease:
-        """Return a lease; a thread is taken when it is first used."""
-        return ThreadLease(self)
+    def lease(self, *, outlives_close: bool = False) -> ThreadLease:
+        """Return a lease; a thread is taken when it is first used.
+
+        Args:
+            outlives_close: Whether that may be after `close`, since it is for a
+                call that was accepted before.  The lease is then for one piece of
+                work.
+        """
+        return ThreadLease(self, outlives_close)
 
     def check_is_open(self) -> None:
         """Raise `ExecutorClosedError` after `close`."""
@@ -169,6 +188,11 @@ class ThreadCache:
     def post_first(self, lease: ThreadLease, work: Runnable) -> None:
         """Find a thread for *lease*, or a place in the queue, and post *work*."""
         with self._lock:
+            if self._is_closed and lease.outlives_close:
+                last = WorkerThread(self._name)
+                last.inbox.put(work)
+                last.stop()
+                return
             if self._is_closed or lease.is_released:
                 msg = (
                     f"cannot run {work}: the "
