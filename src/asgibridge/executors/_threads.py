@@ -68,10 +68,8 @@ class ThreadLease:
     def post(self, work: Runnable, /) -> None:
         """Schedule *work*."""
         worker = self.worker
-        if worker is None or self.is_released or worker.is_stopped:
+        if worker is None or self.is_released or not worker.put(work):
             self._cache.post_first(self, work)
-        else:
-            worker.inbox.put(work)
 
     def submit(
         self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
@@ -211,8 +209,9 @@ class ThreadCache:
                 lease.backlog.append(work)
                 return
             worker = lease.worker
-        assert worker is not None  # noqa: S101  # set above where it was None
-        worker.inbox.put(work)
+            assert worker is not None  # noqa: S101  # set above where it was None
+            # Under the lock: behind a close() it would never be run.
+            worker.inbox.put(work)
 
     def take_back(self, lease: ThreadLease) -> None:
         """End *lease*; its thread goes to the next in the queue, or is idle."""
@@ -262,7 +261,12 @@ class ThreadCache:
     def may_end(self, worker: WorkerThread) -> bool:
         """Whether *worker*, idle for a while, is not lent out."""
         with self._lock:
-            if worker not in self._idle or worker.is_busy:
+            if worker not in self._idle:
+                return False
+            # Said before the look at its inbox: see WorkerThread.put.
+            worker.is_stopped = True
+            if worker.is_busy:
+                worker.is_stopped = False
                 return False
             self._idle.remove(worker)
             self._workers.discard(worker)
