@@ -7,7 +7,7 @@ from collections import deque
 import attrs
 import pytest
 
-from asgibridge.errors import DeadlockError, ExecutorClosedError
+from asgibridge.errors import DeadlockError, ExecutorClosedError, NoThreadError
 from asgibridge.executors import WorkerPool, _pool
 from asgibridge.types import Runnable
 from tests.staging import PATIENCE, Gate, Step, in_thread
@@ -71,6 +71,11 @@ def test_saturation_is_told() -> None:
         gate.open()
     states.append(pool.is_saturated)
     assert states == [False, True, False]
+
+
+def _refuse(_: threading.Thread) -> None:
+    msg = "can't start new thread"
+    raise RuntimeError(msg)
 
 
 @pytest.fixture
@@ -251,6 +256,45 @@ def test_work_that_comes_at_the_last_moment() -> None:
     pool._queue = OvertakenQueue()
     assert pool.submit(int).result(PATIENCE) == 0
     pool.close()
+
+
+def test_work_goes_to_the_threads_that_there_are(
+    standing: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no more can be started: by a call, or by the guard."""
+    pool = WorkerPool(max_workers=3)
+    gates = [Gate() for _ in range(4)]
+    pool.submit(gates[0])
+    gates[0].wait_entered()
+    futures = [pool.submit(gates[1])]
+    assert standing.wait(PATIENCE)
+    _, guard = pool._threads
+    monkeypatch.setattr(threading.Thread, "start", _refuse)
+    futures.append(pool.submit(gates[2]))
+    guard.wake()
+    gates[1].wait_entered()
+    pool._slow_share = 1.0  # now each call asks for a thread
+    futures.append(pool.submit(gates[3]))
+    for gate in gates:
+        gate.open()
+    assert [future.result(PATIENCE) for future in futures] == ["out"] * 3
+    assert len(pool._threads) == 2
+    pool.close()
+
+
+def test_work_without_any_thread_is_not_accepted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is not run later, when its caller knows that it failed."""
+    pool = WorkerPool()
+    step = Step()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", _refuse)
+        with pytest.raises(NoThreadError, match=r"'asgibridge-worker-1' cannot be"):
+            pool.post(step)
+    assert pool.submit(int).result(PATIENCE) == 0
+    pool.close()
+    assert not step.done.is_set()
 
 
 # -- the end --

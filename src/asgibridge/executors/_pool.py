@@ -12,7 +12,7 @@ from typing import Final, ParamSpec, Self, TypeVar, final
 
 import attrs
 
-from ..errors import DeadlockError, ExecutorClosedError
+from ..errors import DeadlockError, ExecutorClosedError, NoThreadError
 from ..loops import Bell, LockBell, has_more_ready, open_bell
 from ..types import Runnable
 from ._forks import forget_after_fork
@@ -121,6 +121,7 @@ class WorkerPool:
 
         Raises:
             ExecutorClosedError: After `close`.
+            NoThreadError: If the first thread cannot be started.
         """
         with self._lock:
             if self.is_closed:
@@ -129,11 +130,12 @@ class WorkerPool:
                     f"submit before closing, or make a new one"
                 )
                 raise ExecutorClosedError(msg)
-            self._queue.append(work)
             if self._awake and self._slow_share < MAX_SLOW_SHARE:
                 thread = self._guard()
             else:
                 thread = self._rouse()
+            # Last: work that there is no thread for was not accepted.
+            self._queue.append(work)
         if thread is not None:
             thread.wake()
 
@@ -198,7 +200,12 @@ class WorkerPool:
         if self._idle:
             thread = self._idle.pop()
         elif len(self._threads) < self.max_workers:
-            thread = self._start()
+            try:
+                thread = self._start()
+            except NoThreadError:
+                if not self._threads:
+                    raise
+                return None  # those that there are come to it
         else:
             return None
         self._awake += 1
