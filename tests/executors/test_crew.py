@@ -5,6 +5,7 @@ from collections import deque
 
 import pytest
 
+from asgibridge.errors import NoThreadError
 from asgibridge.executors import WorkerPool, _crew
 from asgibridge.executors._crew import Crew, CrewThread
 from asgibridge.types import Runnable
@@ -40,6 +41,11 @@ def test_the_cap_holds_and_waiting_is_in_order() -> None:
             gates[number].open()
     # The first two begin side by side, each of the others alone.
     assert order[2:] == [2, 3, 4, 5]
+
+
+def _refuse(_: threading.Thread) -> None:
+    msg = "can't start new thread"
+    raise RuntimeError(msg)
 
 
 @pytest.fixture
@@ -221,6 +227,68 @@ def test_work_that_comes_at_the_last_moment() -> None:
     pool = WorkerPool()
     pool._crew._queue = OvertakenQueue()
     assert pool.submit(int).result(PATIENCE) == 0
+    pool.close()
+
+
+def test_work_goes_to_the_threads_that_there_are(
+    standing: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no more can be started: by a call, or by the guard."""
+    pool = WorkerPool(max_workers=3)
+    gates = [Gate() for _ in range(4)]
+    pool.submit(gates[0])
+    gates[0].wait_entered()
+    futures = [pool.submit(gates[1])]
+    assert standing.wait(PATIENCE)
+    _, guard = pool._crew.threads
+    monkeypatch.setattr(threading.Thread, "start", _refuse)
+    futures.append(pool.submit(gates[2]))
+    guard.wake()
+    gates[1].wait_entered()
+    pool._crew._slow_share = 1.0  # now each call asks for a thread
+    futures.append(pool.submit(gates[3]))
+    for gate in gates:
+        gate.open()
+    assert [future.result(PATIENCE) for future in futures] == ["out"] * 3
+    assert len(pool._crew.threads) == 2
+    pool.close()
+
+
+def test_work_without_any_thread_is_not_accepted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is not run later, when its caller knows that it failed."""
+    pool = WorkerPool()
+    step = Step()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", _refuse)
+        with pytest.raises(NoThreadError, match=r"'asgibridge-worker-1' cannot be"):
+            pool.post(step)
+    assert pool.submit(int).result(PATIENCE) == 0
+    pool.close()
+    assert not step.done.is_set()
+
+
+def test_closing_runs_what_an_idle_thread_was_chosen_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Though the pool is closed before that thread looks whether it is to end."""
+    idle, closed = threading.Event(), threading.Event()
+    work = CrewThread._work
+
+    def work_and_stand(thread: CrewThread) -> None:
+        work(thread)
+        idle.set()
+        assert closed.wait(PATIENCE)
+
+    monkeypatch.setattr(CrewThread, "_work", work_and_stand)
+    pool = WorkerPool(max_workers=1)
+    assert pool.submit(int).result(PATIENCE) == 0
+    assert idle.wait(PATIENCE)
+    future = pool.submit(str, "last")
+    pool.close(wait=False)
+    closed.set()
+    assert future.result(PATIENCE) == "last"
     pool.close()
 
 

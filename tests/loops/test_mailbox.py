@@ -5,14 +5,12 @@ import gc
 import threading
 import weakref
 from asyncio import AbstractEventLoop
-from collections import deque
 from collections.abc import Callable
 
 import attrs
 import pytest
 
 from asgibridge.loops import (
-    Letter,
     Mailbox,
     MailboxRegistry,
     RecyclableLoop,

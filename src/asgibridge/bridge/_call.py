@@ -287,6 +287,12 @@ class BlockingCall(Generic[T]):
             self.exception = self.cancellation()
             self.exception.__cause__ = exception
 
+    def take_exception(self) -> BaseException:
+        """Return what the function raised, if it did, and let go of it."""
+        exception, self.exception = self.exception, None
+        assert exception is not None  # noqa: S101  # see above
+        return exception
+
     def deliver(self) -> None:
         """Wake the task; in a callback of the loop."""
         wakeup = self._wakeup
@@ -303,11 +309,6 @@ class BlockingCall(Generic[T]):
         else:
             self.inner_cancel = hosted.adopt(get_running_loop()).cancel
 
-    def _take_exception(self) -> BaseException | None:
-        """Return what the function raised and let go of it."""
-        exception, self.exception = self.exception, None
-        return exception
-
     def _forget_crossing(self) -> None:
         """Let go of the function that observers were told about."""
         self.crossing = None
@@ -316,7 +317,8 @@ class BlockingCall(Generic[T]):
         if self.hosted is not None and self.hosted.claim():
             _ = self.hosted.adopt(get_running_loop())  # the engine keeps it
         elif self.is_done:
-            report_late(self, self._take_exception(), self.get_loop())
+            exception, self.exception = self.exception, None
+            report_late(self, exception, self.get_loop())
 
     # -- asyncio's future protocol, called by the task --
 

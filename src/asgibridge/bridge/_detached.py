@@ -82,7 +82,7 @@ class DetachedCall(BlockingCall[object]):
     @override
     def _complete(self) -> None:
         self.is_done = True
-        exception = self._take_exception()
+        exception, self.exception = self.exception, None
         on_failure = self._on_failure
         # Whoever made the call may keep it in the object it is a method of.
         self._fn = self._on_failure = _ended

@@ -72,12 +72,12 @@ class SensitiveRoute:
         """Queue *call* there, or run it now where this very thread is meant."""
         engine = self._engine
         while True:
-            place = engine.affinity.get()
-            if place is not None or engine.homes:
-                place = self._look_up(place)
-            else:
-                place = self._shared
-            call.place = place
+            inside = engine.affinity.get()
+            call.place = place = (
+                self._shared
+                if inside is None and not engine.homes
+                else self._look_up(inside)
+            )
             if (
                 state.call is not None
                 and place.thread == state.ident

@@ -56,14 +56,10 @@ class SyncToAsync:
                     if mailbox.letters:
                         mailbox.look(loop)
             await blocking
-            exception = blocking.exception
-            if exception is None:
+            if blocking.exception is None:
                 return blocking.returned
-            try:
-                blocking.exception = None
-                raise exception
-            finally:
-                del exception  # no cycle through this frame
+            # Not by a name of this frame, which the traceback refers to.
+            raise blocking.take_exception()
 
         return dressed_as(fn, call)
 

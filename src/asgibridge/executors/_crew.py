@@ -6,7 +6,7 @@ from threading import get_ident
 from time import perf_counter
 from typing import Final, final
 
-from ..errors import DeadlockError, ExecutorClosedError
+from ..errors import DeadlockError, ExecutorClosedError, NoThreadError
 from ..loops import Bell, LockBell, has_more_ready, open_bell
 from ..types import Runnable
 from ._worker import start
@@ -80,7 +80,7 @@ class Crew:
         return bool(self._queue)
 
     def post(self, work: Runnable, /) -> None:
-        """Schedule *work*; `ExecutorClosedError` after `close`."""
+        """Schedule *work*; raises as `WorkerPool.post` says."""
         with self._lock:
             if self.is_closed:
                 msg = (
@@ -88,13 +88,14 @@ class Crew:
                     f"submit before closing, or make a new one"
                 )
                 raise ExecutorClosedError(msg)
-            self._queue.append(work)
             if not self._awake or self._slow_share >= MAX_SLOW_SHARE:
                 thread = self._rouse()
             elif self._has_guard:
-                return
+                thread = None
             else:
                 thread = self._guard()
+            # Last: work that there is no thread for was not accepted.
+            self._queue.append(work)
         if thread is not None:
             thread.wake()
 
@@ -129,7 +130,12 @@ class Crew:
         if self._idle:
             thread = self._idle.pop()
         elif len(self.threads) < self._max_workers:
-            thread = self._start()
+            try:
+                thread = self._start()
+            except NoThreadError:
+                if not self.threads:
+                    raise
+                return None  # those that there are come to it
         else:
             return None
         self._awake += 1
@@ -150,7 +156,7 @@ class Crew:
         return thread
 
     def take(self, thread: "CrewThread") -> Runnable | None:
-        """Return the next work for *thread*; None if it is to be idle."""
+        """Return the next work for *thread*; None if it is to be idle, or to end."""
         try:
             return self._queue.popleft()
         except IndexError:
@@ -159,7 +165,9 @@ class Crew:
             if self._queue:
                 return self._queue.popleft()
             self._awake -= 1
-            if not self.is_closed:
+            if self.is_closed:
+                thread.is_over = True
+            else:
                 self._idle.append(thread)
             return None
 
@@ -211,7 +219,15 @@ class Crew:
 class CrewThread:
     """One thread of a crew, which waits for a bell while it is idle."""
 
-    __slots__ = ("_bell", "_crew", "_is_woken", "_thread", "ident", "is_guard")
+    __slots__ = (
+        "_bell",
+        "_crew",
+        "_is_woken",
+        "_thread",
+        "ident",
+        "is_guard",
+        "is_over",
+    )
 
     def __init__(self, crew: Crew, name: str) -> None:
         self._crew = crew
@@ -219,6 +235,9 @@ class CrewThread:
         # Whether its rest is over: a bell may also end a wait for no reason.
         self._is_woken = False
         self.is_guard: bool = False
+        # Whether nothing can come any more.  Told by the crew in one step with the
+        # look that found nothing: who is idle may have been chosen for more.
+        self.is_over: bool = False
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
         start(self._thread)
         self.ident: int | None = self._thread.ident
@@ -238,12 +257,10 @@ class CrewThread:
         self._thread.join()
 
     def _main(self) -> None:
-        while self._rest():
+        while not self.is_over and self._rest():
             if self.is_guard:
                 self._stand_guard()
             self._work()
-            if self._crew.is_closed:
-                break
         self._bell = LockBell()  # which holds nothing of the system's
 
     def _rest(self) -> bool:

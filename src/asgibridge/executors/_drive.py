@@ -7,7 +7,7 @@ from queue import Empty
 from threading import get_ident
 from typing import Final, final
 
-from ..errors import LoopStoppedError
+from ..errors import LoopStoppedError, NoThreadError
 from ..loops import RecyclableLoop, turn
 from ..types import Outcome
 from ._inbox import Inbox
@@ -119,10 +119,8 @@ class Drive:
         elif self._is_plain and not self._has_polled:
             self._has_polled = True
             self._run()  # once, since there is something in the inbox
-        elif self._is_quiet():
+        elif self._is_quiet() or not self._move():
             self._call()
-        else:
-            self._move()
 
     def _call(self) -> None:
         """Run a call while the loop stands still."""
@@ -227,14 +225,21 @@ class Drive:
         if due is not None:
             self.loop.call_soon(due)
 
-    def _move(self) -> None:
-        """Have the loop go on on a thread of its own."""
+    def _move(self) -> bool:
+        """Have the loop go on on a thread of its own; False if there is none."""
         self._schedule_due()
-        self._mover = mover = _Mover(self.loop)
-        self._lease = lease = self._threads.lease()
+        mover = _Mover(self.loop)
+        # The runner may have been closed since the call began, which ends first.
+        lease = self._threads.lease(outlives_close=True)
         self.has_moved = True
         self._run_number += 1
-        lease.post(mover)
+        try:
+            lease.post(mover)
+        except NoThreadError:
+            self.has_moved = False
+            return False
+        self._mover, self._lease = mover, lease
+        return True
 
     # -- on any thread --
 
@@ -273,7 +278,9 @@ class Drive:
         self._knocked = True
         with self._moving:
             if self._take_ticket():
-                self._move()
+                # Where there is no thread to move to, it runs when the call has
+                # ended, which takes up the ticket whether it is there or not.
+                _ = self._move()
 
 
 @final

@@ -121,7 +121,7 @@ class InThreadLoopRunner(LoopOwner):
         """End *loop* on another thread: its tasks may need this one to end."""
         for number in signals_of(loop):
             loop.remove_signal_handler(number)  # only possible here
-        lease = self._threads.lease()
+        lease = self._threads.lease(outlives_close=True)
         work = _Retirement(loop, caller)
         try:
             lease.post(work)

@@ -84,6 +84,7 @@ class WorkerPool:
 
         Raises:
             ExecutorClosedError: After `close`.
+            NoThreadError: If the first thread cannot be started.
         """
         self._crew.post(work)
 

@@ -69,6 +69,14 @@ class WorkQueue(Generic[T]):
         """Whether there is nothing at the moment."""
         return not self.items
 
+    def withdraw(self, item: T) -> bool:
+        """Take *item* out again; False if the thread has taken it."""
+        try:
+            self.items.remove(item)  # atomic, with a GIL and without
+        except ValueError:
+            return False
+        return True
+
     def get_nowait(self) -> T:
         """Take the first item; `queue.Empty` if there is none."""
         try:
