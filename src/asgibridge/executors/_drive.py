@@ -44,6 +44,7 @@ class Drive:
         "_is_parked",
         "_is_plain",
         "_is_polling",
+        "_items",
         "_knocked",
         "_lease",
         "_mover",
@@ -61,6 +62,7 @@ class Drive:
     ) -> None:
         self.loop = loop
         self._inbox = inbox
+        self._items = inbox.queue.items
         self._threads = threads
         self._thread = get_ident()
         # Whether the loop polls, on the caller's thread, and is not turned by hand.
@@ -114,7 +116,7 @@ class Drive:
             turn(self.loop, ROUNDS, due)
             if outcome.is_done:
                 return
-        if self._inbox.queue.empty():
+        if not self._items:
             self._run()
         elif self._is_plain and not self._has_polled:
             self._has_polled = True
@@ -127,7 +129,7 @@ class Drive:
         self._park()
         try:
             if not self._knocked:
-                self._inbox.queue.get_nowait().run()
+                self._items.popleft().run()
         finally:
             self._unpark()
         self._has_polled = False
@@ -166,7 +168,7 @@ class Drive:
         self._is_polling = True
         # ring() is called after something was put, and we look after we said
         # that we are running: one of the two sees the other.
-        if not self._inbox.queue.empty():
+        if self._items:
             self._has_rung = True
             self.loop.call_soon(self._stop, self._run_number)
         self._knocked = False  # what it was about is polled for now
@@ -259,18 +261,19 @@ class Drive:
         if get_ident() != self._thread or self._is_polling or self.has_moved:
             self.knock()
             return False
-        is_parked = self._is_parked
-        if is_parked:
-            self._unpark()
-        is_here = not self.has_moved
-        if is_here:
-            if self._due is None and not self._is_plain:
-                self._due = function
-            else:
-                self.loop.call_soon(function)
-        if is_parked:
-            self._park()
-        return is_here
+        tickets = self._tickets
+        if self._is_parked:
+            try:
+                tickets.pop()  # as in _take_ticket(), which would cost time here
+            except IndexError:  # the loop has just been moved, or is being
+                return False
+        if self._due is None and not self._is_plain:
+            self._due = function
+        else:
+            self.loop.call_soon(function)
+        if self._is_parked:
+            tickets.append(True)
+        return True
 
     def knock(self) -> None:
         """Have the loop run if it stands still: something waits for it."""
