@@ -46,7 +46,7 @@ class Detacher:
         loop = get_running_loop()
         engine = self._engine
         mailbox = engine.mailbox_of(loop)
-        if engine.observation:
+        if engine.observation.is_on:
             record = engine.observation.queued("sync_to_async", fn)
             observed = Observed(engine.observation.run, record)
             call = DetachedCall(engine, mailbox, observed, on_failure)

@@ -33,7 +33,7 @@ class SyncToAsync:
         """Return an async function that runs *fn* where the route says."""
         engine, may_abandon = self._engine, self._may_abandon
         make: Callable[..., BlockingCall[T]] = self._make
-        is_observed, send = bool(engine.observation), self.route.send
+        is_observed, send = engine.observation.is_on, self.route.send
 
         async def call(*args: P.args, **kwargs: P.kwargs) -> T:
             loop = get_running_loop()

@@ -58,13 +58,26 @@ class Drive:
     )
 
     def __init__(
-        self, loop: AbstractEventLoop, inbox: Inbox, threads: ThreadCache
+        self,
+        loop: AbstractEventLoop,
+        inbox: Inbox,
+        threads: ThreadCache,
+        moving: threading.Lock,
     ) -> None:
+        """Make the drive of *loop* on the thread of *inbox*, the current one.
+
+        Args:
+            loop: Stands still.
+            inbox: Gets the calls.
+            threads: Has one for the loop, should it have to move.
+            moving: Held while another thread moves a loop: for this one, and for
+                all drives that share it.
+        """
         self.loop = loop
         self._inbox = inbox
         self._items = inbox.queue.items
         self._threads = threads
-        self._thread = get_ident()
+        self._thread = inbox.thread
         # Whether the loop polls, on the caller's thread, and is not turned by hand.
         self._is_polling = False
         # Whether it runs on a thread of its own, to the end of the drive.
@@ -82,7 +95,7 @@ class Drive:
         self._has_stopped = False
         self._tickets: list[bool] = _NO_TICKET
         self._is_parked = False  # only for the caller's thread
-        self._moving = threading.Lock()  # held while another thread moves the loop
+        self._moving = moving
         # Whether another thread has something for the loop.
         self._knocked = False
         # What the next turn begins with.
