@@ -22,7 +22,8 @@ from typing import Final
 
 import pytest
 
-PATIENCE_SECONDS: Final = 60.0  # as everywhere: a machine may stand still for a while
+# As everywhere in the tests: a machine may stand still for a while.
+PATIENCE_SECONDS: Final = 60.0
 _DESCRIPTORS: Final = Path("/proc/self/fd")
 
 
