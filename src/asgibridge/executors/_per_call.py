@@ -138,6 +138,10 @@ class _Visit:
     def __str__(self) -> str:
         return str(self._call)
 
+    def needs_this_thread(self) -> bool:
+        """Whether the current thread is the one that waits for the call."""
+        return not self.is_done and self._call.needs_this_thread()
+
     def begin(self) -> None:
         """Have a thread do it."""
         self._threads.send(self)

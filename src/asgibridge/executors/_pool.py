@@ -12,12 +12,12 @@ from typing import Final, ParamSpec, Self, TypeVar, final
 
 import attrs
 
-from ..errors import DeadlockError, ExecutorClosedError, NoThreadError
+from ..errors import ExecutorClosedError, NoThreadError
 from ..loops import Bell, LockBell, has_more_ready, open_bell
 from ..types import Runnable
 from ._forks import forget_after_fork
 from ._work import FutureWork
-from ._worker import start
+from ._worker import deadlock_at_close, start
 
 __all__ = ("WorkerPool",)
 
@@ -170,11 +170,7 @@ class WorkerPool:
         if not wait:
             return
         if any(thread.ident == get_ident() for thread in threads):
-            msg = (
-                f"{self.name!r} was closed from one of its own threads, which would "
-                f"wait for itself; close it from another, or with wait=False"
-            )
-            raise DeadlockError(msg)
+            raise deadlock_at_close(self.name, threading.current_thread().name)
         while threads:
             for thread in threads:
                 thread.join()
