@@ -1,9 +1,10 @@
 """A loop on the caller's own thread."""
 
+import asyncio
 import sys
 from asyncio import AbstractEventLoop
 from collections.abc import Coroutine
-from contextvars import Context
+from contextvars import Context, copy_context
 from functools import partial
 from typing import Any, TypeVar, final
 
@@ -13,6 +14,7 @@ from ..errors import NoThreadError, OptionError
 from ..loops import (
     RecyclableLoop,
     asyncgen_hooks,
+    end_tasks,
     retire,
     signals_of,
 )
@@ -126,6 +128,11 @@ class InThreadLoopRunner(LoopOwner):
         try:
             lease.post(work)
         except NoThreadError:  # at the end of the interpreter: then on this one
+            if asyncio.all_tasks(loop):
+                # Their last calls need a thread that takes turns.
+                drive = Drive(loop, caller.inbox, self._threads)
+                ending = LoopCall(end_tasks(), copy_context(), caller)
+                self._drive(loop, drive, ending, caller)
             work.run()
         caller.run_until(work)
         lease.release()

@@ -71,8 +71,8 @@ class PerCallLoopRunner(LoopOwner):
             if not call.claim():  # it is the coroutine's own
                 raise
         # At the end of the interpreter: then without one.
-        runner = InThreadLoopRunner(loop_factory=self.loop_factory)
-        return runner.run(coro, context=context, caller=caller)
+        with InThreadLoopRunner(loop_factory=self.loop_factory) as runner:
+            return runner.run(coro, context=context, caller=caller)
 
     def run_on(
         self,
