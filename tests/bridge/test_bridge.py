@@ -125,17 +125,14 @@ def test_closing_ends_what_the_bridge_made() -> None:
 def test_closing_gives_descriptors_back() -> None:
     """All of them, there and then: nothing is left to the collector."""
 
-    async def main(bridge: Bridge) -> None:
-        await bridge.sync_to_async(int)()
-        await bridge.sync_to_async(int, thread_sensitive=False)()
-
     gc.collect()  # of whatever was before
     gc.disable()
     try:
         before = open_descriptors()
         with Bridge() as bridge:
-            bridge.async_to_sync(main)(bridge)
+            bridge.async_to_sync(bridge.sync_to_async(int))()
             run(bridge.sync_to_async(bridge.async_to_sync(nothing)))
+            run(bridge.sync_to_async(int, thread_sensitive=False))
         assert open_descriptors() == before
     finally:
         gc.enable()
