@@ -116,7 +116,7 @@ def test_somebody_else_empties_it() -> None:
             return super().popleft()
 
     queue = WorkQueue[str]()
-    queue._items = Racing(["gone"])
+    queue.items = Racing(["gone"])
     with pytest.raises(Empty):
         queue.get(0.001)
 

@@ -101,7 +101,9 @@ class ThreadSensitivePool:
         shared = self._shared
         if shared is None:
             shared = self._start(work)
-        if not shared.put(work):
+        shared.inbox.put(work)
+        # As in WorkerThread.put(), which would cost time here.
+        if shared.is_stopped and shared.inbox.withdraw(work):
             raise self._closed(work)
 
     def submit(

@@ -124,9 +124,11 @@ class WorkerThread:
 
     def _work(self) -> None:
         get, timeout = self.inbox.get, self._idle_timeout
+        items = self.inbox.items
+        take = items.popleft
         while True:
             try:
-                work = get(timeout)
+                work = take() if items else get(timeout)
             except Empty:
                 if self._owner is None or self._owner.may_end(self):
                     return

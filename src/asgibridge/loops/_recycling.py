@@ -17,6 +17,7 @@ from ._internals import (
     is_configured,
     is_known,
     references,
+    stands_still,
     watched,
 )
 
@@ -126,11 +127,10 @@ class RecyclableLoop(asyncio.SelectorEventLoop):
         noted = self._noted
         if noted is None:
             return False
-        if has_work(self):
-            drop_cancelled_timers(self)
-            if has_work(self):
-                return False
-        return watched(self) == noted[1]
+        if stands_still(self, noted[1]):
+            return True
+        drop_cancelled_timers(self)
+        return stands_still(self, noted[1])
 
     def can_be_turned(self) -> bool:
         """Whether the loop can be run by hand.
