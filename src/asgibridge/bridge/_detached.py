@@ -82,7 +82,8 @@ class DetachedCall(BlockingCall[object]):
     @override
     def _complete(self) -> None:
         self.is_done = True
-        exception, self.exception = self.exception, None
+        exception = self.exception
+        self.exception: BaseException | None = None
         on_failure = self._on_failure
         # Whoever made the call may keep it in the object it is a method of.
         self._fn = self._on_failure = _ended
