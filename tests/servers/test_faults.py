@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import faulthandler
 import logging
 import signal
 import subprocess
@@ -23,6 +24,16 @@ PARTITIONS = 12
 # Longer than a machine stands still, or its processes lose their leases for
 # that; what waits for one to be over takes as long.
 LEASE = 5.0
+
+
+@pytest.fixture(autouse=True)
+def no_dump() -> None:
+    """Let a test take as long as the machine does: each wait has a net of its own.
+
+    pytest dumps the threads of one that takes long, from another thread, which on
+    a busy machine ended Python 3.11 in the middle of the dump.
+    """
+    faulthandler.cancel_dump_traceback_later()
 
 
 @pytest.fixture(params=["redis", "nats"])
