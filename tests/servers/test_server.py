@@ -1138,21 +1138,22 @@ def test_a_delivery_is_noted_before_the_application_has_it(simulate: Simulate) -
                 now = asyncio.get_running_loop().time()
                 seen.append((event["text"], now, source.noted.copy()))
 
-        server, source, witness = noting(app, None, OSError("away"))
+        server, source, witness = noting(app, None, OSError("1"), OSError("2"))
         for text in "12":
             source.inner.put_nowait(say("a", text))
         source.inner.end()
         await server.serve()
-        assert witness.of("failed") == [("The source did not note a delivery", ANY)]
+        what = "The source did not note a delivery"
+        assert witness.of("failed") == [(what, ANY)] * 2
         assert [told[1] for told in witness.of("settled")] == [Settlement.DONE] * 2
 
     simulate(main())
-    # The second one fails after a second, and five seconds later it is tried again.
+    # The second one fails twice, each after a second, with waits of five and ten seconds.
     assert [(text, noted) for text, _, noted in seen] == [
         ("1", ["1"]),
         ("2", ["1", "2"]),
     ]
-    assert [at for _, at, _ in seen] == pytest.approx([1, 8])
+    assert [at for _, at, _ in seen] == pytest.approx([1, 1 + 1 + 5 + 1 + 10 + 1])
 
 
 def test_a_receive_that_is_cancelled_while_it_notes(simulate: Simulate) -> None:

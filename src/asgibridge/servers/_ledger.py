@@ -78,9 +78,9 @@ class Ledger:
         """
         if self._note is None or (noting := self._note(delivery.envelope)) is None:
             return None
-        return self._outlast(noting)
+        return self._outlast(delivery, noting)
 
-    async def _outlast(self, noting: Awaitable[None]) -> None:
+    async def _outlast(self, delivery: Delivery, noting: Awaitable[None]) -> None:
         """Await *noting*; if it fails, let some time pass before the next one."""
         try:
             await noting
@@ -88,7 +88,8 @@ class Ledger:
             raise
         except Exception as exc:  # noqa: BLE001 - reported; whoever asked asks again
             self._reporter.failed("The source did not note a delivery", exc)
-            await asyncio.sleep(self._backoff.delay(1))
+            delivery.unnoted += 1
+            await asyncio.sleep(self._backoff.delay(delivery.unnoted))
 
     async def settle(
         self,

@@ -20,6 +20,7 @@ class Delivery:
     envelope: Envelope
     pulled_at: float  # seconds of the server's clock
     failures: int = 0  # here; those of other processes are in delivery_count
+    unnoted: int = 0  # how often the source could not note that it is delivered
     # The application has asked for the next one, or returned: whatever goes
     # wrong from here on, this one is done.
     handled: bool = False
