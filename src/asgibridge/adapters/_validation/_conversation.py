@@ -15,7 +15,7 @@ from ._quick import PLAIN_EVENTS
 from ._refusals import why
 from ._rules import RULES
 from ._shapes import EVENTS
-from ._show import show
+from ._show import class_name, show
 from ._violations import Side, Violation
 
 __all__ = ("Conversation", "Violations", "guarded", "violations_of")
@@ -35,7 +35,7 @@ def guarded(examine: Callable[[], Iterator[Finding]]) -> list[Finding]:
     try:
         findings.extend(examine())
     except Exception as exc:  # noqa: BLE001 - a foreign object's method may raise anything
-        findings.append(("value.hostile", f"raises {type(exc).__name__} when read"))
+        findings.append(("value.hostile", f"raises {class_name(exc)} when read"))
     return findings
 
 
@@ -207,7 +207,7 @@ class Conversation:
             kind = cast("Mapping[str, Any]", event)["type"]
             name = repr(kind) if kind in EVENTS else show(kind)
         except Exception:  # noqa: BLE001 - a foreign object's method may raise anything
-            name = f"of class {type(event).__name__}"
+            name = f"of class {class_name(event)}"
         return [(rule, f"the event {name} {found}") for rule, found in findings]
 
     def _violations(self, side: Side, findings: list[Finding]) -> Violations:

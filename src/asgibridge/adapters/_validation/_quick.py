@@ -161,8 +161,10 @@ def _plain_versions(versions: object) -> bool:
     if type(versions) is not dict:
         return False
     stated = cast("dict[str, object]", versions)
+    version = stated.get("spec_version", _BASELINE)
     return (
-        stated.get("spec_version", _BASELINE) in KNOWN_VERSIONS
+        type(version) is str
+        and version in KNOWN_VERSIONS
         and stated.keys() <= _VERSION_KEYS
         and type(stated["version"]) is str
     )
