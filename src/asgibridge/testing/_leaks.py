@@ -82,7 +82,8 @@ def _goes_on(thread: threading.Thread, grace: float) -> bool:
     """Whether a thread that cannot be joined still runs after *grace* seconds."""
     deadline = time.monotonic() + grace
     # The frames of all threads are the one thing that tells.
-    while thread.ident is None or thread.ident in sys._current_frames():  # noqa: SLF001 - documented for such ends
+    frames = sys._current_frames  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] # it is documented
+    while thread.ident is None or thread.ident in frames():
         if time.monotonic() >= deadline:
             return True
         time.sleep(_LOOK_AGAIN)  # it tells nobody when it ends
