@@ -67,6 +67,8 @@ nitpick_ignore_regex = [
 ]
 
 _DOCS: Final = Path(__file__).parent
+# Letters of 16 pixels are the size of the letters in tables, then.
+_SMALLEST_SCALE: Final = 0.625
 
 
 def _resolve_short_name(
@@ -131,6 +133,13 @@ def _heading_above(node: nodes.Element) -> str:
     return "" if title is None else title.astext()
 
 
+def _readable(svg: str) -> str:
+    """Keep a large diagram from being made too small for its letters: it scrolls."""
+    width = re.search(r'viewBox="\S+ \S+ (\S+)', svg)
+    least = 0 if width is None else round(float(width[1]) * _SMALLEST_SCALE)
+    return svg.replace('style="', f'style="min-width: {least}px; ', 1)
+
+
 class _ShowDiagrams(SphinxPostTransform):
     """Put the pictures that ``docs/diagrams.py`` has drawn where diagrams are."""
 
@@ -149,7 +158,7 @@ class _ShowDiagrams(SphinxPostTransform):
                 label = escape(f"Diagram: {_heading_above(node)}")
                 # Focusable, since it scrolls where the screen is narrow.
                 attributes = f'role="img" aria-label="{label}" tabindex="0"'
-                html = f'<div class="diagram" {attributes}>{svg}</div>'
+                html = f'<div class="diagram" {attributes}>{_readable(svg)}</div>'
                 node.replace_self(nodes.raw("", html, format="html"))
             else:
                 node["language"] = "text"
