@@ -6,6 +6,7 @@ Nothing is fetched while it is built, and the pages load nothing from elsewhere.
 import builtins
 import hashlib
 import re
+import sys
 from html import escape
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -23,7 +24,8 @@ author = "The asgibridge developers"
 project_copyright = author
 release = version = installed_version("asgibridge")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+sys.path.insert(0, str(Path(__file__).parent))  # for the module beside this one
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "aliases"]
 exclude_patterns = ["_build"]
 default_role = "py:obj"
 templates_path = ["_templates"]

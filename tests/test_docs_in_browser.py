@@ -4,7 +4,9 @@ Skipped without the extra ``docs``; the part in a browser also without that, see
 tests/browser.py.
 """
 
+import importlib
 import importlib.util
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -139,6 +141,30 @@ def test_links_lead_somewhere(built: Path) -> None:
                 assert unquote(parts.fragment) in places, f"{page.name}: {target}"
             count += 1
     assert count > 1000
+
+
+def test_reference_has_every_public_name(built: Path) -> None:
+    """Aliases and constants, too, which autodoc leaves out; with a text each."""
+    file = pytest.importorskip("sphinx.util.inventory").InventoryFile
+    inventory = file.loads((built / "objects.inv").read_bytes(), uri="")
+    shown = {
+        name
+        for domain, entries in inventory.data.items()
+        if domain.startswith("py:")
+        for name in entries
+    }
+    modules = [
+        module
+        for page in (_DOCS / "reference").glob("*.md")
+        for module in re.findall(r"automodule:: (\S+)", page.read_text("utf-8"))
+    ]
+    wanted = {
+        f"{module}.{name}"
+        for module in modules
+        for name in getattr(importlib.import_module(module), "__all__", ())
+    }
+    assert wanted - shown == set()
+    assert len(wanted) > 250
 
 
 def test_pages_load_nothing_from_elsewhere(built: Path) -> None:
