@@ -82,7 +82,9 @@ class DetachedCall(BlockingCall[object]):
     @override
     def _complete(self) -> None:
         self.is_done = True
-        exception, self.exception = self.exception, None
+        exception = self.exception
+        # Declared once more: --verifytypes takes it for another attribute, else.
+        self.exception: BaseException | None = None
         on_failure = self._on_failure
         # Whoever made the call may keep it in the object it is a method of.
         self._fn = self._on_failure = _ended
