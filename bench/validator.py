@@ -62,10 +62,30 @@ def _with_unstated() -> dict[str, Any]:
     return _bare() | {"client": None, "server": ("/run/app.sock", None)}
 
 
+def _with_tls() -> dict[str, Any]:
+    """Return a scope of a server that tells about TLS, and of a client's certificate."""
+    entry = {
+        "server_cert": "-----BEGIN CERTIFICATE-----",
+        "client_cert_chain": ["-----BEGIN CERTIFICATE-----"],
+        "client_cert_name": "CN=client",
+        "client_cert_error": None,
+        "tls_version": 0x0304,
+        "cipher_suite": 0x1301,
+    }
+    return _bare() | {"scheme": "https", "extensions": {"tls": entry}}
+
+
+def _as_sent() -> dict[str, Any]:
+    """Return a scope with the header names as the client wrote them."""
+    return _bare() | {"headers": [(name.title(), value) for name, value in _HEADERS]}
+
+
 _SCOPES: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "plain": _bare,
     "with extensions": _with_extensions,
     "unix socket": _with_unstated,
+    "with TLS": _with_tls,
+    "names as sent": _as_sent,
 }
 
 

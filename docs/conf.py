@@ -6,6 +6,7 @@ Nothing is fetched while it is built, and the pages load nothing from elsewhere.
 import builtins
 import hashlib
 import re
+import sys
 from html import escape
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -23,7 +24,8 @@ author = "The asgibridge developers"
 project_copyright = author
 release = version = installed_version("asgibridge")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+sys.path.insert(0, str(Path(__file__).parent))  # for the module beside this one
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "aliases"]
 exclude_patterns = ["_build"]
 default_role = "py:obj"
 templates_path = ["_templates"]
@@ -67,6 +69,8 @@ nitpick_ignore_regex = [
 ]
 
 _DOCS: Final = Path(__file__).parent
+# Letters of 16 pixels are the size of the letters in tables, then.
+_SMALLEST_SCALE: Final = 0.625
 
 
 def _resolve_short_name(
@@ -131,6 +135,13 @@ def _heading_above(node: nodes.Element) -> str:
     return "" if title is None else title.astext()
 
 
+def _readable(svg: str) -> str:
+    """Keep a large diagram from being made too small for its letters: it scrolls."""
+    width = re.search(r'viewBox="\S+ \S+ (\S+)', svg)
+    least = 0 if width is None else round(float(width[1]) * _SMALLEST_SCALE)
+    return svg.replace('style="', f'style="min-width: {least}px; ', 1)
+
+
 class _ShowDiagrams(SphinxPostTransform):
     """Put the pictures that ``docs/diagrams.py`` has drawn where diagrams are."""
 
@@ -149,7 +160,7 @@ class _ShowDiagrams(SphinxPostTransform):
                 label = escape(f"Diagram: {_heading_above(node)}")
                 # Focusable, since it scrolls where the screen is narrow.
                 attributes = f'role="img" aria-label="{label}" tabindex="0"'
-                html = f'<div class="diagram" {attributes}>{svg}</div>'
+                html = f'<div class="diagram" {attributes}>{_readable(svg)}</div>'
                 node.replace_self(nodes.raw("", html, format="html"))
             else:
                 node["language"] = "text"

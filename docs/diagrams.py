@@ -9,11 +9,13 @@ after a diagram was changed (a test says so), with the file of the npm package
 
 import hashlib
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Final
 
 from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
 
 DOCS: Final = Path(__file__).parent
 FOLDER: Final = DOCS / "_diagrams"
@@ -31,7 +33,8 @@ mermaid.render(name, text).then(drawn => done(drawn.svg), error => done("" + err
 _SETTINGS: Final = """
 mermaid.initialize({
   startOnLoad: false, theme: "neutral", htmlLabels: false, fontFamily: "sans-serif",
-  flowchart: {htmlLabels: false}, securityLevel: "strict",
+  flowchart: {htmlLabels: false, wrappingWidth: 320}, securityLevel: "strict",
+  state: {nodeSpacing: 70},
 });
 """
 
@@ -56,7 +59,9 @@ def main(script: Path) -> None:
     for picture in FOLDER.glob("*.svg"):
         if picture.name not in wanted:
             picture.unlink()
-    with webdriver.Chrome(options=options) as browser:
+    # Named, since selenium would look for it, and for news, in the network.
+    driver = Service(shutil.which("chromedriver"))
+    with webdriver.Chrome(options=options, service=driver) as browser:
         browser.get("data:text/html,<body></body>")
         browser.execute_script(_LOAD, script.read_text("utf-8"))
         browser.execute_script(_SETTINGS)

@@ -21,7 +21,8 @@ import pkgutil
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -207,6 +208,27 @@ def test_no_block_is_overlooked() -> None:
         )
         hidden = text.count("<!-- before:")
         assert len(blocks) == shown + hidden, name
+
+
+def _docstrings(source: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(source.read_text("utf-8"))):
+        if isinstance(
+            node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+        ):
+            yield ast.get_docstring(node) or ""
+
+
+def test_examples_of_the_reference_are_python() -> None:
+    """What docstrings show is a part of a program, which can at least be read."""
+    examples = [
+        textwrap.dedent(block)
+        for source in sorted(Path(asgibridge.__path__[0]).rglob("*.py"))
+        for text in _docstrings(source)
+        for block in re.findall(r"::\n\n((?:    .*\n?|\n)+)", text)
+    ]
+    for example in examples:
+        compile(example, "docstring", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    assert len(examples) > 10
 
 
 def _hash(diagram: str) -> str:

@@ -4,7 +4,9 @@ Skipped without the extra ``docs``; the part in a browser also without that, see
 tests/browser.py.
 """
 
+import importlib
 import importlib.util
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -45,6 +47,12 @@ const bad = [...document.querySelectorAll("article img")]
 const unnamed = [...document.querySelectorAll("article [role=img]")]
   .filter((e) => !e.getAttribute("aria-label")).map((e) => e.className);
 return [...bad, ...unnamed];
+"""
+# Diagrams are drawn with letters of 16 pixels, and made as wide as there is room.
+_TINY: Final = """
+return [...document.querySelectorAll("article .diagram svg")]
+  .map((e) => 16 * e.getBoundingClientRect().width / e.viewBox.baseVal.width)
+  .filter((size) => size < 9.9);
 """
 # Text that is hard to read: WCAG 2.1 asks for a contrast of 4.5, or 3 if large.
 _PALE: Final = """
@@ -135,6 +143,30 @@ def test_links_lead_somewhere(built: Path) -> None:
     assert count > 1000
 
 
+def test_reference_has_every_public_name(built: Path) -> None:
+    """Aliases and constants, too, which autodoc leaves out; with a text each."""
+    file = pytest.importorskip("sphinx.util.inventory").InventoryFile
+    inventory = file.loads((built / "objects.inv").read_bytes(), uri="")
+    shown = {
+        name
+        for domain, entries in inventory.data.items()
+        if domain.startswith("py:")
+        for name in entries
+    }
+    modules = [
+        module
+        for page in (_DOCS / "reference").glob("*.md")
+        for module in re.findall(r"automodule:: (\S+)", page.read_text("utf-8"))
+    ]
+    wanted = {
+        f"{module}.{name}"
+        for module in modules
+        for name in getattr(importlib.import_module(module), "__all__", ())
+    }
+    assert wanted - shown == set()
+    assert len(wanted) > 250
+
+
 def test_pages_load_nothing_from_elsewhere(built: Path) -> None:
     """Who reads them offline sees the same, and nobody learns who reads them."""
     for page in pages_of(built):
@@ -171,12 +203,14 @@ def test_pages_in_a_browser(built: Path, browser: Browser, folder: str) -> None:
         assert browser.page_width() <= 390, page
         look(page, "phone", _STICKS_OUT)
         look(page, "pictures", _WITHOUT_TEXT)
+        look(page, "letters on a phone", _TINY)
         look(page, "light", _PALE)
         browser.see(width=390, dark=True)
         look(page, "dark", _PALE)
         browser.see(width=1280)
         assert browser.page_width() <= 1280, page
         look(page, "wide", _STICKS_OUT)
+        look(page, "letters", _TINY)
         if errors := browser.errors():
             problems[f"{page.name}, errors"] = errors
     assert problems == {}
@@ -195,17 +229,20 @@ def test_what_is_looked_for_is_found(browser: Browser, tmp_path: Path) -> None:
         <div style="width: 900px">wide</div>
         <div style="overflow-x: auto"><p style="width: 900px">scrolls</p></div>
         <img src="data:,"><div role="img" class="unnamed"></div>
+        <div class="diagram"><svg width="100" viewBox="0 0 400 1"></svg></div>
+        <div class="diagram"><svg width="100" viewBox="0 0 100 1"></svg></div>
         </article>"""
     )
     browser.renew()
     browser.see(width=390)
     browser.driver.get(page.as_uri())
 
-    def found(script: str) -> list[str]:
+    def found(script: str) -> list[Any]:
         return list(browser.driver.execute_script(script))
 
     assert found(_STICKS_OUT) == ["DIV wide"]
     assert found(_WITHOUT_TEXT) == ["data:,", "unnamed"]
+    assert found(_TINY) == [4]
     (pale,) = found(_PALE)
     assert pale.startswith("2.3")
     assert pale.endswith("pale")

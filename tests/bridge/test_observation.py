@@ -157,6 +157,38 @@ def test_exceptions_are_seen_while_they_are_told() -> None:
     assert [told[1].exception for told in finished] == [None, None]
 
 
+def test_results_are_seen_while_they_are_told() -> None:
+    """The very objects; they are kept by no record afterwards, nor by the bridge."""
+    seen: list[object] = []
+
+    class Watching(Recorder):
+        """Looks at results."""
+
+        def finished(self, crossing: Crossing, /) -> None:
+            super().finished(crossing)
+            seen.append(crossing.result)
+
+    watching, given = Watching(), object()
+
+    async def give_async() -> object:
+        return given
+
+    def give() -> object:
+        return given
+
+    def fail() -> None:
+        raise LookupError
+
+    with Bridge(observers=[watching]) as bridge:
+        assert run(bridge.sync_to_async(give)) is given
+        assert bridge.async_to_sync(give_async)() is given
+        with pytest.raises(LookupError):
+            run(bridge.sync_to_async(fail))
+    assert seen == [given, given, None]
+    finished = [told for told in watching.told if told[0] == "finished"]
+    assert [told[1].result for told in finished] == [None, None, None]
+
+
 def test_a_withdrawn_call_is_never_started() -> None:
     """It was queued, and that is all."""
     recorder = Recorder()

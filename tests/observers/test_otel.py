@@ -117,6 +117,20 @@ def test_exception(telemetry: Telemetry) -> None:
     assert [event.name for event in span.events] == ["started", "exception"]
 
 
+def test_exception_that_cannot_be_read(telemetry: Telemetry) -> None:
+    """Its span ends as that of an error; the bridge logs what it raised."""
+
+    class UnreadableError(Exception):
+        def __str__(self) -> str:
+            raise LookupError
+
+    crossing = FakeCrossing(int, exception=UnreadableError())
+    telemetry.observer.queued(crossing)
+    with pytest.raises(LookupError):
+        telemetry.observer.finished(crossing)
+    assert not telemetry.spans["int"].status.is_ok
+
+
 def test_metrics(telemetry: Telemetry) -> None:
     """Waiting and running are measured in seconds, by function."""
     crossing = FakeCrossing(len, queued_at=1.0, started_at=1.25, finished_at=2.0)

@@ -4,8 +4,8 @@ Skipped where there is no browser; see tests/browser.py.
 """
 
 import asyncio
+import hashlib
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,19 @@ from selenium.webdriver.common.action_chains import ActionChains
 from asgibridge import Bridge
 from asgibridge.observers import TimelineAction, TimelineObserver, TimelinePage
 from tests.browser import Browser, needs_browser, open_browser
+from tests.staging import PATIENCE
 
 pytestmark = needs_browser
 
 Loose = Any  # an application under test need not be typed
+
+
+def work() -> None:
+    """Have something to do, so that there is something to be seen: bars have a length.
+
+    Nothing is decided by how long it takes; some milliseconds.
+    """
+    hashlib.scrypt(b"secret", salt=b"salt", n=2**11, r=8, p=1)
 
 
 class Application:
@@ -29,6 +38,7 @@ class Application:
     def __init__(self, bridge: Bridge) -> None:
         """Take the bridge that is observed."""
         self._bridge = bridge
+        self._meeting = threading.Barrier(2)
 
     async def __call__(self, scope: Loose, receive: Loose, send: Loose) -> None:
         """Answer a request."""
@@ -43,7 +53,8 @@ class Application:
 
     async def answer(self, path: str, send: Loose) -> None:
         """Answer with what blocking code returns, or 404."""
-        function = {"/sync": self.view, "/fail": self.fail}[path]
+        views = {"/sync": self.view, "/pair": self.pair, "/fail": self.fail}
+        function = views[path]
         try:
             status, text = 200, await self._bridge.sync_to_async(function)()
         except LookupError as exc:
@@ -73,18 +84,23 @@ class Application:
 
     def load_user(self, number: int) -> int:
         """Take a while."""
-        time.sleep(0.004)  # to be seen: bars have a length
+        work()
         return number
 
     async def fetch_prices(self) -> int:
-        """Take a while, too."""
-        await asyncio.sleep(0.003)
+        """Take a while, too, and leave the loop to others."""
+        await asyncio.to_thread(work)
         return 3
 
     def view(self) -> str:
         """Block, and wait for a coroutine."""
         prices = self._bridge.async_to_sync(self.fetch_prices)
         return f"user {self.load_user(1)}, {prices()} prices"
+
+    def pair(self) -> str:
+        """Do so when another request is there, too, on a thread of its own."""
+        self._meeting.wait(PATIENCE)
+        return self.view()
 
     def fail(self) -> str:
         """Raise."""
@@ -97,6 +113,7 @@ ACTIONS = [
     TimelineAction("Stream", "/stream", "five parts, each loaded by blocking code"),
     TimelineAction("Failure", "/fail", "raises in blocking code"),
     TimelineAction("Large", "/large", "seven megabytes"),
+    TimelineAction("Pair", "/pair", "waits for another one"),
 ]
 
 
@@ -137,7 +154,7 @@ def test_clicks_make_bars_and_arrows(browser: Browser, address: str) -> None:
     assert browser.one("#empty").is_displayed()
     assert browser.all(".bar") == []
     buttons = [button.text for button in browser.all("#actions button.fire")]
-    assert buttons == ["Sync view", "Stream", "Failure", "Large"]
+    assert buttons == [action.label for action in ACTIONS]
 
     browser.one("[data-action='/sync']").click()
     browser.wait(lambda: "user 1, 3 prices" in browser.one("#actions output").text)
@@ -165,11 +182,12 @@ def test_clicks_make_bars_and_arrows(browser: Browser, address: str) -> None:
 def test_ten_at_once(browser: Browser, address: str) -> None:
     """Requests fired together are seen beside each other."""
     browser.driver.get(address)
-    ten = next(b for b in browser.all("#actions button") if "10" in b.text)
-    ten.click()
-    browser.wait(lambda: "10 answers" in browser.one("#actions output").text)
+    ten = [b for b in browser.all("#actions button") if "10" in b.text]
+    ten[4].click()
+    output = browser.all("#actions output")[4]
+    browser.wait(lambda: "10 answers" in output.text)
     browser.wait(lambda: "20 calls" in browser.one("#summary").text)
-    assert len(browser.all(".lane-name")) > 2
+    assert len(browser.all(".lane-name")) > 2  # two threads at once, and the loop
     browser.picture("live-ten")
     assert browser.errors() == []
 
@@ -190,7 +208,7 @@ def recording(path: Path) -> Path:
     with Bridge(observers=[timeline]) as bridge:
 
         def outer_view() -> None:
-            bridge.async_to_sync(asyncio.sleep)(0.002)
+            bridge.async_to_sync(asyncio.to_thread)(work)
 
         def broken_view() -> None:
             msg = "<b>bold</b>"

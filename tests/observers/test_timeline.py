@@ -192,6 +192,24 @@ def call(
     )  # fmt: skip
 
 
+class UnreadableError(Exception):
+    """Cannot tell its message."""
+
+    def __str__(self) -> str:
+        """Raise."""
+        raise LookupError
+
+
+def test_exception_without_a_message() -> None:
+    """The call is there all the same."""
+    timeline = TimelineObserver()
+    crossing = FakeCrossing(int, exception=UnreadableError())
+    timeline.queued(crossing)
+    timeline.finished(crossing)
+    (call,) = timeline.calls
+    assert call.error == "UnreadableError: (a message that cannot be read)"
+
+
 def test_lane_names() -> None:
     """Loops are numbered; so are threads that have the same name."""
     loop, first, second = (1, "Main", 77), (2, "worker", None), (3, "worker", None)

@@ -351,8 +351,26 @@ def test_queues_are_bounded() -> None:
             assert len(await client.receive_all()) == 5
             await client.send_input({"type": "http.request", "more_body": True})
             await client.send_input({"type": "http.request", "more_body": True})
-            with pytest.raises(TimeoutError, match="did not take its events"):
+            with pytest.raises(TimeoutError, match="did not take its events") as caught:
                 await client.send_input({"type": "http.request"}, timeout=0.0)
+            assert str(caught.value).endswith("; it has ended")
+
+    asyncio.run(test())
+
+
+def test_an_application_that_takes_nothing() -> None:
+    """Events wait for it while it runs, but not too many."""
+
+    async def app(scope: Loose, receive: Loose, send: Loose) -> None:
+        del scope, receive, send
+        await asyncio.get_running_loop().create_future()
+
+    async def test() -> None:
+        client = ApplicationCommunicator(app, http_scope(), max_queued=1)
+        await client.send_input({"type": "http.request"})
+        with pytest.raises(TimeoutError, match=r"its events within .* it still runs"):
+            await client.send_input({"type": "http.request"}, timeout=0.0)
+        await client.aclose()
 
     asyncio.run(test())
 
@@ -413,6 +431,25 @@ def test_disconnect_releases_a_waiting_sender() -> None:
         await client.disconnect()
         with pytest.raises(ClientDisconnectedError, match=r"cannot send .*body"):
             await client.wait()
+
+    asyncio.run(test())
+
+
+@pytest.mark.parametrize("asgi", [{"spec_version": "2.x"}, {"spec_version": 2}, None])
+def test_a_version_that_is_none(asgi: object) -> None:
+    """The validator says what is wrong with it; without it, it is an old version."""
+
+    async def app(scope: Loose, receive: Loose, send: Loose) -> None:
+        del scope, receive
+        await send(START)
+
+    async def test() -> None:
+        scope: dict[str, Any] = {**http_scope(), "asgi": asgi}
+        with pytest.raises(ASGIViolationError, match="server fault"):
+            await ApplicationCommunicator(app, scope).wait()
+        client = ApplicationCommunicator(app, scope, validator=None)
+        await client.disconnect()
+        await client.wait()  # send() does not raise, as in old versions
 
     asyncio.run(test())
 

@@ -1,9 +1,14 @@
 """LeakCheck."""
 
+import _thread
 import asyncio
 import threading
+import time
+
+import pytest
 
 from asgibridge.testing import LeakCheck
+from tests.staging import PATIENCE
 
 
 def test_nothing_left() -> None:
@@ -35,6 +40,28 @@ def test_thread_left() -> None:
     release.set()
     thread.join()
     assert check.leaks() == []
+
+
+def test_foreign_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that was not started by the module threading is named while it runs."""
+    known, release = threading.Event(), threading.Event()
+    threads: list[threading.Thread] = []
+
+    def run() -> None:
+        threads.append(threading.current_thread())  # the module knows it now
+        known.set()
+        release.wait(PATIENCE)
+
+    impatient, patient = LeakCheck(grace=0.0), LeakCheck(grace=PATIENCE)
+    _thread.start_new_thread(run, ())
+    assert known.wait(PATIENCE)
+    (thread,) = threads
+    assert impatient.leaks() == [f"thread {thread.name!r}"]
+    # It ends while it is waited for.
+    monkeypatch.setattr(time, "sleep", lambda _seconds: release.set())
+    assert patient.leaks() == []
+    # Before 3.13 the module lists it for ever, also for the other tests.
+    vars(threading)["_active"].pop(thread.ident, None)
 
 
 def test_loop_left() -> None:

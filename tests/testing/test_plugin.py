@@ -111,6 +111,33 @@ def test_own_thread_without_a_loop(run: Run) -> None:
     result.assert_outcomes(passed=2)
 
 
+def test_own_thread_that_runs_a_loop_within_the_test(run: Run) -> None:
+    """Thread-sensitive code runs on the test's thread, which does not wait for itself."""
+    result = run(
+        """
+        import asyncio, threading
+
+        import pytest
+
+        def blocking():
+            with pytest.raises(RuntimeError, match="no running event loop"):
+                asyncio.get_running_loop()
+            return threading.get_ident()
+
+        @pytest.mark.own_thread
+        def test_asyncio_run(bridge):
+            call = asyncio.wait_for(bridge.sync_to_async(blocking)(), 60)
+            assert asyncio.run(call) == threading.get_ident()
+
+        @pytest.mark.own_thread
+        def test_async_to_sync(bridge):
+            call = bridge.async_to_sync(bridge.sync_to_async(blocking))
+            assert call() == threading.get_ident()
+        """
+    )
+    result.assert_outcomes(passed=2)
+
+
 def test_own_thread_with_a_loop(run: Run) -> None:
     """Thread-sensitive code runs on the loop's thread, and sees no loop there."""
     result = run(

@@ -20,7 +20,7 @@ def store() -> None:
 
 
 def test_writes_down_every_step() -> None:
-    """All steps are kept in order, with thread, exception and obstacle."""
+    """All steps are kept in order, with thread, result, exception and obstacle."""
     recorder = RecordingObserver()
     observer: Observer = recorder
     crossing = FakeCrossing(load)
@@ -30,8 +30,9 @@ def test_writes_down_every_step() -> None:
         thread = pool.submit(threading.get_ident).result()
         pool.submit(observer.started, crossing).result()
     crossing.exception = error = ValueError()
+    crossing.result = result = object()
     observer.finished(crossing)
-    crossing.exception = None  # as the engine does
+    crossing.exception = crossing.result = None  # as the engine does
     assert recorder.steps_of(load) == ("queued", "stuck", "started", "finished")
     assert recorder.steps_of(store) == ()
     _, stuck, started, finished = recorder.steps
@@ -39,6 +40,7 @@ def test_writes_down_every_step() -> None:
     assert started.thread == thread
     assert finished.thread == threading.get_ident()
     assert finished.exception is error
+    assert finished.result is result
     assert finished.function is load
     assert recorder.crossings == (crossing,)
 

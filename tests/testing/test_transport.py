@@ -341,6 +341,36 @@ def test_startup_that_fails() -> None:
     asyncio.run(test())
 
 
+def test_startup_that_is_answered_wrongly() -> None:
+    """It is no application without a lifespan; the validator says what is wrong."""
+
+    async def test() -> None:
+        for mode in ("auto", "on"):
+            app = WithLifespan(startup="completed")
+            client = httpx.AsyncClient(transport=ASGITransport(app, lifespan=mode))
+            with pytest.raises(ASGIViolationError, match=r"startup\.completed"):
+                await client.__aenter__()
+
+    asyncio.run(test())
+
+
+@pytest.mark.parametrize("answer", [START, None])
+def test_application_that_does_not_look_at_the_scope(answer: Loose) -> None:
+    """One that takes the lifespan for a request, or returns at once, has none."""
+
+    async def app(scope: Loose, receive: Loose, send: Loose) -> None:
+        if scope["type"] == "http":
+            await echo(scope, receive, send)
+        elif answer is not None:
+            await send(answer)
+
+    async def test() -> bytes:
+        async with httpx.AsyncClient(transport=ASGITransport(app)) as client:
+            return (await client.post(URL, content=b"x")).content
+
+    assert asyncio.run(test()) == b"x"
+
+
 def test_client_that_goes_is_the_applications_affair() -> None:
     """What the application raises then is not raised, nor that it does not end."""
 

@@ -73,6 +73,30 @@ def test_nested_keys_are_those_of_the_facts() -> None:
         assert found.__required_keys__ == required
 
 
+def _documented() -> dict[str, dict[str, Any]]:
+    events = FACTS["events"]
+    every = list(events.values()) if isinstance(events, dict) else events
+    (tls,) = (x for x in FACTS["extensions"] if x["name"] == "tls")
+    scopes: dict[str, dict[str, Any]] = FACTS["scopes"]
+    entry = {**tls, "keys": tls["scope_value_keys"]}
+    return {x["type"]: x for x in every} | scopes | {"TLSExtension": entry}
+
+
+@pytest.mark.parametrize("name", _documented())
+def test_docstrings_say_where_it_is_written_and_since_when(name: str) -> None:
+    """Each names its place in the specification, and what later versions brought."""
+    fact = _documented()[name]
+    later = {
+        fact.get("since_spec", ""),
+        *(x.get("since_spec", "") for x in fact["keys"]),
+    }
+    versions = {version.rpartition(" ")[2] for version in later} - {""}
+    for one in typed_dicts()[name]:
+        assert f"Source: {fact['src']}" in one.__doc__
+        for version in versions:
+            assert f"({version})" in one.__doc__
+
+
 def test_what_applications_read_is_read_only() -> None:
     """Scopes and events from the server are ReadOnly, key by key; others are not."""
     events = FACTS["events"]

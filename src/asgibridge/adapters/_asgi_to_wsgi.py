@@ -18,7 +18,7 @@ from ..errors import ApplicationTimeoutError, DeadlockError
 from ._asgi import ASGIApp, Event
 from ._asgi_call import AsgiCall
 from ._asgi_service import AsgiService
-from ._closing import call_on_close
+from ._closing import Finalizer, call_on_close
 from ._gate import Gates
 from ._scope import body_length, http_scope
 
@@ -114,7 +114,7 @@ class AsgiToWsgi:
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
     # Guarded by _lock when written:
     _service: AsgiService | None = attrs.field(default=None, init=False, repr=False)
-    _ending: "weakref.finalize[..., Any]" = attrs.field(init=False, repr=False)
+    _ending: Finalizer = attrs.field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         """Have the bridge close the adapter."""

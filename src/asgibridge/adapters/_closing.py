@@ -2,10 +2,18 @@
 
 import weakref
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..bridge import Bridge
 
-__all__ = ("call_on_close",)
+__all__ = ("Finalizer", "call_on_close")
+
+# It takes parameters for type checkers only.  Those who ask for the types of an
+# adapter's attributes when it runs get the class.
+if TYPE_CHECKING:
+    Finalizer: TypeAlias = weakref.finalize[..., Any]
+else:
+    Finalizer = weakref.finalize
 
 
 def call_on_close(bridge: Bridge, close: Callable[[], None]) -> None:

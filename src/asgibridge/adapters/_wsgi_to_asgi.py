@@ -20,7 +20,7 @@ from ..executors import WorkerPool
 from ..loops import MailboxRegistry
 from ..types import BlockingExecutor, WSGIApplication
 from ._asgi import Receive, Scope, Send
-from ._closing import call_on_close
+from ._closing import Finalizer, call_on_close
 from ._environ import EnvironBuilder
 from ._gate import Gates
 from ._header_names import ResponseHeaderNames
@@ -142,7 +142,7 @@ class WsgiToAsgi:
     _run: Callable[[WsgiWork], None] = attrs.field(init=False, repr=False)
     # Guarded by _lock when written:
     _detacher: Detacher = attrs.field(init=False, repr=False)
-    _ending: "weakref.finalize[..., Any]" = attrs.field(init=False, repr=False)
+    _ending: Finalizer = attrs.field(init=False, repr=False)
     _lifespans: int = attrs.field(default=0, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:

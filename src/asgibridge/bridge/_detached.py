@@ -83,6 +83,7 @@ class DetachedCall(BlockingCall[object]):
     def _complete(self) -> None:
         self.is_done = True
         exception = self.exception
+        # Declared once more: --verifytypes takes it for another attribute, else.
         self.exception: BaseException | None = None
         on_failure = self._on_failure
         # Whoever made the call may keep it in the object it is a method of.

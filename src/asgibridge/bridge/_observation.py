@@ -34,6 +34,7 @@ class CrossingRecord:
     loop: int | None = None
     started_at: float | None = None
     finished_at: float | None = None
+    result: object = None
     exception: BaseException | None = None
 
 
@@ -88,10 +89,12 @@ class Observation:
         token = self._current.set(record)
         self._started(record)
         try:
-            return fn(*args, **kwargs)
+            record.result = result = fn(*args, **kwargs)
         except BaseException as exc:
             record.exception = exc
             raise
+        else:
+            return result
         finally:
             self._finished(record)
             self._current.reset(token)
@@ -110,10 +113,12 @@ class Observation:
         record.loop = None if loop is None else id(loop)
         self._started(record)
         try:
-            return await fn(*args, **kwargs)
+            record.result = result = await fn(*args, **kwargs)
         except BaseException as exc:
             record.exception = exc
             raise
+        else:
+            return result
         finally:
             self._finished(record)
             self._current.reset(token)
@@ -128,7 +133,8 @@ class Observation:
         record.finished_at = monotonic()
         for observer in self._observers:
             _tell(observer.finished, record)
-        record.exception = None  # no cycle, and nothing kept alive by the record
+        # No cycle, and nothing kept alive by the record.
+        record.result = record.exception = None
 
 
 @final

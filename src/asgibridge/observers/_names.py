@@ -1,10 +1,10 @@
-"""What functions, threads and loops are called."""
+"""What functions and exceptions are called."""
 
 import functools
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ("name_of",)
+__all__ = ("message_of", "name_of")
 
 
 def name_of(function: Callable[..., Any]) -> str:
@@ -19,3 +19,11 @@ def name_of(function: Callable[..., Any]) -> str:
         if isinstance(function, functools.partial):
             return name_of(function.func)
         return type(function).__qualname__
+
+
+def message_of(exception: BaseException) -> str:
+    """Return the message of an exception, also of one that cannot tell it."""
+    try:
+        return str(exception)
+    except Exception:  # noqa: BLE001 - a foreign class may raise anything
+        return "(a message that cannot be read)"

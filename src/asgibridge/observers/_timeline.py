@@ -15,7 +15,7 @@ import attrs
 from ..types import Crossing, Direction
 from ._calls import Lane, TimelineCall
 from ._html import html_of
-from ._names import name_of
+from ._names import message_of, name_of
 from ._trace import trace_of
 
 __all__ = ("TimelineObserver",)
@@ -212,7 +212,7 @@ class TimelineObserver:
         record.finished = crossing.finished_at
         exc = crossing.exception
         if exc is not None:
-            record.error = f"{type(exc).__name__}: {exc}"
+            record.error = f"{type(exc).__name__}: {message_of(exc)}"
         self._ended.append((next(self._ends), record))
 
     def stuck(self, crossing: Crossing, seconds: float, behind: str, /) -> None:

@@ -14,7 +14,7 @@ from opentelemetry.metrics import Histogram, Meter, get_meter
 from opentelemetry.trace import Span, Status, StatusCode, Tracer, get_tracer
 
 from ..types import Crossing
-from ._names import name_of
+from ._names import message_of, name_of
 
 __all__ = ("OpenTelemetryObserver",)
 
@@ -100,10 +100,12 @@ class OpenTelemetryObserver:
         if spanned.token is not None:
             context.detach(spanned.token)
         exc = crossing.exception
-        if exc is not None:
-            spanned.span.record_exception(exc)
-            spanned.span.set_status(Status(StatusCode.ERROR, str(exc)))
-        spanned.span.end()
+        try:
+            if exc is not None:
+                spanned.span.set_status(Status(StatusCode.ERROR, message_of(exc)))
+                spanned.span.record_exception(exc)  # reads the message, which may raise
+        finally:
+            spanned.span.end()
         started, finished = crossing.started_at, crossing.finished_at
         if started is not None and finished is not None:
             self._duration.record(finished - started, _labels(crossing))

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Final, Generic, Self, TypeVar, cast, final, overload
+from typing import Any, Final, Generic, Self, TypeVar, final, overload
 
 from ..adapters import ASGIValidator
 from ..errors import ApplicationEndedError, OptionError
@@ -19,14 +19,13 @@ from ..types import (
     WebSocketScope,
     WebSocketSendEvent,
 )
-from ._exchange import DISCONNECTS, Exchange, raises_after_disconnect
+from ._exchange import Exchange
 from ._running import RunningApplication
 
 __all__ = ("ApplicationCommunicator",)
 
 ReceiveT = TypeVar("ReceiveT")
 SendT = TypeVar("SendT")
-T = TypeVar("T")
 
 Validator = Callable[[ASGIApp], ASGIApp]
 VALIDATED: Final = frozenset({"http", "websocket", "lifespan"})
@@ -136,13 +135,8 @@ class ApplicationCommunicator(Generic[ReceiveT, SendT]):
         if validator is ASGIValidator and scope.get("type") not in VALIDATED:
             validator = None
         app = application if validator is None else validator(application)
-        self._exchange: Exchange[ReceiveT, SendT] = Exchange(
-            max_queued=max_queued,
-            raises=raises_after_disconnect(self._scope),
-            disconnect_at=disconnect_at,
-            disconnect_event=cast(
-                "ReceiveT | None", DISCONNECTS.get(self._scope.get("type", ""))
-            ),
+        self._exchange = Exchange[ReceiveT, SendT].of(
+            scope, max_queued=max_queued, disconnect_at=disconnect_at
         )
 
         async def call() -> None:
@@ -202,13 +196,8 @@ class ApplicationCommunicator(Generic[ReceiveT, SendT]):
             ApplicationCancelledError: If it ended with a cancellation.
             TimeoutError: If nothing was sent in time; the application runs on.
         """
-        app = self._started()
-        await app.within(timeout, self._output_or_end(), "sent nothing")
-        if self._exchange.sent:
-            return self._exchange.take()
-        app.check_end()
-        msg = f"{app.name} returned without sending any more events"
-        raise ApplicationEndedError(msg)
+        ended = "returned without sending any more events"
+        return await self._started().output(self._exchange, timeout, ended)
 
     async def receive_all(self, timeout: float | None = None) -> list[SendT]:
         """Return all events until the application ends.
@@ -240,10 +229,10 @@ class ApplicationCommunicator(Generic[ReceiveT, SendT]):
             interval: Not used: nothing is polled.  asgiref has it.
         """
         del interval
-        self.start()
+        app = self._started()
         try:
             async with asyncio.timeout(timeout):
-                await self._output_or_end()
+                await self._exchange.output_or_end(lambda: app.has_ended)
         except TimeoutError:
             return True
         return not self._exchange.sent
@@ -309,7 +298,3 @@ class ApplicationCommunicator(Generic[ReceiveT, SendT]):
     def _started(self) -> RunningApplication:
         self._app.start()
         return self._app
-
-    async def _output_or_end(self) -> None:
-        exchange, app = self._exchange, self._app
-        await exchange.changed.until(lambda: exchange.sent or app.has_ended)

@@ -30,6 +30,7 @@ class FakeCrossing:
         queued_at: When the call was made, in seconds of `time.monotonic`.
         started_at: When the function was entered, likewise.
         finished_at: When it was left, likewise.
+        result: What the function returned.
         exception: What the function raised.
     """
 
@@ -43,4 +44,5 @@ class FakeCrossing:
     queued_at: float = attrs.field(factory=time.monotonic, kw_only=True)
     started_at: float | None = attrs.field(default=None, kw_only=True)
     finished_at: float | None = attrs.field(default=None, kw_only=True)
+    result: object = attrs.field(default=None, kw_only=True)
     exception: BaseException | None = attrs.field(default=None, kw_only=True)

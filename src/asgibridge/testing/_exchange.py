@@ -1,20 +1,21 @@
 """The events between a test and the application, and who waits for them."""
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Generic, TypeVar, final
+from typing import Any, Final, Generic, Self, TypeVar, cast, final
 
 import attrs
 
 from ..errors import ClientDisconnectedError
 
-__all__ = ("DISCONNECTS", "Exchange", "Signal", "raises_after_disconnect")
+__all__ = ("Exchange", "Signal")
 
 ReceiveT = TypeVar("ReceiveT")
 SendT = TypeVar("SendT")
 
-DISCONNECTS: Final[Mapping[str, Mapping[str, Any]]] = {
+_DISCONNECTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "http": {"type": "http.disconnect"},
     # 1006: closed without a close frame, as by a client that is gone.
     "websocket": {"type": "websocket.disconnect", "code": 1006},
@@ -22,13 +23,20 @@ DISCONNECTS: Final[Mapping[str, Mapping[str, Any]]] = {
 """How an application is told that the client has gone, for each protocol."""
 
 
-def raises_after_disconnect(scope: Mapping[str, Any]) -> bool:
+_VERSION: Final = re.compile(r"([0-9]+)\.([0-9]+)")
+
+
+def _raises_after_disconnect(scope: Mapping[str, Any]) -> bool:
     """Say whether ``send()`` raises once the client has gone.
 
-    It does since version 2.4 of the HTTP and WebSocket protocols.
+    It does since version 2.4 of the HTTP and WebSocket protocols.  A version that
+    is none counts as an old one here; the validator tells what is wrong with it.
     """
-    version: str = scope.get("asgi", {}).get("spec_version", "2.0")
-    return tuple(int(part) for part in version.split(".")) >= (2, 4)
+    stated: object = scope.get("asgi")
+    versions = cast("dict[str, object]", stated) if isinstance(stated, dict) else {}
+    version = versions.get("spec_version")
+    match = _VERSION.fullmatch(version) if isinstance(version, str) else None
+    return match is not None and (int(match[1]), int(match[2])) >= (2, 4)
 
 
 @final
@@ -83,6 +91,23 @@ class Exchange(Generic[ReceiveT, SendT]):
     sent: deque[SendT] = attrs.field(factory=deque[SendT], init=False)
     is_gone: bool = attrs.field(default=False, init=False)
 
+    @classmethod
+    def of(
+        cls,
+        scope: Mapping[str, Any],
+        *,
+        max_queued: int,
+        disconnect_at: Callable[[SendT], bool] | None,
+    ) -> Self:
+        """Return one for a conversation about *scope*: its protocol says the rest."""
+        disconnect_event = _DISCONNECTS.get(scope.get("type", ""))
+        return cls(
+            max_queued,
+            _raises_after_disconnect(scope),
+            disconnect_at,
+            cast("ReceiveT | None", disconnect_event),
+        )
+
     async def put(self, event: ReceiveT) -> None:
         """Queue an event for the application; wait while there are too many."""
         await self.changed.until(lambda: len(self.received) < self.max_queued)
@@ -112,6 +137,10 @@ class Exchange(Generic[ReceiveT, SendT]):
         elif self.raises:
             msg = f"cannot send {event!r}: the client has disconnected"
             raise ClientDisconnectedError(msg)
+
+    async def output_or_end(self, has_ended: Callable[[], bool]) -> None:
+        """Wait until the application has sent an event, or can send none any more."""
+        await self.changed.until(lambda: self.sent or has_ended())
 
     def take(self) -> SendT:
         """Take the next event of the application; there must be one."""

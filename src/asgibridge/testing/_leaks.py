@@ -2,13 +2,17 @@
 
 import asyncio
 import gc
+import sys
 import threading
+import time
 from collections.abc import Iterator
-from typing import cast, final
+from typing import Final, cast, final
 
 import attrs
 
 __all__ = ("LeakCheck",)
+
+_LOOK_AGAIN: Final = 0.005  # seconds
 
 
 @final
@@ -56,13 +60,34 @@ class LeakCheck:
         for thread in threading.enumerate():
             if thread in self._threads or thread is threading.current_thread():
                 continue
-            thread.join(self.grace)
-            if thread.is_alive():
+            if _outlives(thread, self.grace):
                 yield thread
 
     def _new_loops_and_tasks(self) -> "list[object]":
         known = {id(item) for item in self._known}
         return [item for item in _open_loops_and_tasks() if id(item) not in known]
+
+
+def _outlives(thread: threading.Thread, grace: float) -> bool:
+    try:
+        thread.join(grace)
+    except (RuntimeError, AssertionError):
+        # It is just being started, or was started past the module threading,
+        # which knows of no end of such a thread and may list it for ever.
+        return _goes_on(thread, grace)
+    return thread.is_alive()
+
+
+def _goes_on(thread: threading.Thread, grace: float) -> bool:
+    """Whether a thread that cannot be joined still runs after *grace* seconds."""
+    deadline = time.monotonic() + grace
+    # The frames of all threads are the one thing that tells.
+    frames = sys._current_frames  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] # it is documented
+    while thread.ident is None or thread.ident in frames():
+        if time.monotonic() >= deadline:
+            return True
+        time.sleep(_LOOK_AGAIN)  # it tells nobody when it ends
+    return False
 
 
 def _open_loops_and_tasks() -> Iterator[object]:

@@ -23,13 +23,15 @@ class ObservedStep:
         step: What happened.
         crossing: The crossing it happened to; the same object for all its steps.
         thread: The thread that told of it (`threading.get_ident`).
-        exception: What the function raised, for ``finished``.
+        result: What the function returned, for ``finished``.
+        exception: What the function raised, likewise.
         behind: What is in the way, for ``stuck``.
     """
 
     step: Step
     crossing: Crossing
     thread: int = attrs.field(factory=threading.get_ident, kw_only=True)
+    result: object = attrs.field(default=None, kw_only=True)
     exception: BaseException | None = attrs.field(default=None, kw_only=True)
     behind: str | None = attrs.field(default=None, kw_only=True)
 
@@ -44,7 +46,8 @@ class ObservedStep:
 class RecordingObserver:
     """Writes down every step of every crossing, for tests to look at.
 
-    It keeps the crossings and their exceptions alive until `clear`.
+    It keeps the crossings, their results and their exceptions alive until
+    `clear`.
     Thread-safe.
     """
 
@@ -115,8 +118,15 @@ class RecordingObserver:
         self._add(ObservedStep("started", crossing))
 
     def finished(self, crossing: Crossing, /) -> None:
-        """Write it down, with the exception."""
-        self._add(ObservedStep("finished", crossing, exception=crossing.exception))
+        """Write it down, with the result or the exception."""
+        self._add(
+            ObservedStep(
+                "finished",
+                crossing,
+                result=crossing.result,
+                exception=crossing.exception,
+            )
+        )
 
     def stuck(self, crossing: Crossing, seconds: float, behind: str, /) -> None:
         """Write it down, with what is in the way."""

@@ -6,11 +6,12 @@ from typing import Any, TypeVar, final
 
 import attrs
 
-from ..errors import ApplicationCancelledError
-from ._exchange import Signal
+from ..errors import ApplicationCancelledError, ApplicationEndedError
+from ._exchange import Exchange, Signal
 
 __all__ = ("RunningApplication",)
 
+SendT = TypeVar("SendT")
 T = TypeVar("T")
 
 
@@ -61,13 +62,36 @@ class RunningApplication:
             async with asyncio.timeout(seconds):
                 return await wait
         except TimeoutError:
-            msg = f"{self.name} {what} within {seconds} s; it still runs"
+            state = "has ended" if self.has_ended else "still runs"
+            msg = f"{self.name} {what} within {seconds} s; it {state}"
             raise TimeoutError(msg) from None
 
     async def wait(self, timeout: float | None, what: str = "did not end") -> None:
         """Wait for its end."""
         ended = self.changed.until(lambda: self.has_ended)
         await self.within(timeout, ended, what)
+
+    async def output(
+        self, exchange: Exchange[Any, SendT], timeout: float | None, ended: str
+    ) -> SendT:
+        """Return the next event that it sends.
+
+        Args:
+            exchange: Where the event arrives.
+            timeout: Longest time to wait, in seconds; None is the default.
+            ended: What it has done that returned instead, for the message.
+
+        Raises:
+            ApplicationEndedError: If it returned.  If it raised, that is raised.
+            TimeoutError: If nothing was sent in time.
+        """
+        arrives = exchange.output_or_end(lambda: self.has_ended)
+        await self.within(timeout, arrives, "sent nothing")
+        if exchange.sent:
+            return exchange.take()
+        self.check_end()
+        msg = f"{self.name} {ended}"
+        raise ApplicationEndedError(msg)
 
     def check_end(self) -> None:
         """Raise what it ended with, but for a cancellation that was ours."""

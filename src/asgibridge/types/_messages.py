@@ -25,7 +25,10 @@ __all__ = (
 # What a source brings is another program's data, of a protocol that only the
 # application knows, hence the loose types.
 MessageScope = MutableMapping[str, Any]
+"""What a conversation is about: the scope of an application instance."""
+
 MessageEvent = MutableMapping[str, Any]
+"""An event of a conversation, in either direction."""
 
 CloseReason = Literal[
     "returned", "failed", "evicted", "idle", "drain", "revoked", "timeout"

@@ -69,6 +69,11 @@ class Crossing(Protocol):
         ...
 
     @property
+    def result(self) -> object:
+        """What the function returned; only while `Observer.finished` runs."""
+        ...
+
+    @property
     def exception(self) -> BaseException | None:
         """What the function raised; only while `Observer.finished` runs."""
         ...

@@ -1,5 +1,6 @@
 """Whatever an application or a server does, the validator does not crash."""
 
+import enum
 from collections.abc import Callable, Iterator
 from types import MappingProxyType
 from typing import Any, Final, NoReturn
@@ -42,6 +43,29 @@ class HostileClass:
     def __getattribute__(self, name: str) -> NoReturn:
         """Raise, also for `__class__`, which isinstance() looks at."""
         raise RuntimeError(name)
+
+
+class Nameless(type):
+    """A metaclass whose classes have no name."""
+
+    def __getattribute__(cls, name: str) -> Any:
+        """Raise for the name, which messages would like to have."""
+        if name == "__name__":
+            msg = "no name"
+            raise RuntimeError(msg)
+        return super().__getattribute__(name)
+
+
+class NamelessError(Exception, metaclass=Nameless):
+    """Its class cannot be asked for its name either."""
+
+
+class OfNamelessClass(metaclass=Nameless):
+    """Raises when looked into, and then once more when its class is to be named."""
+
+    def __getattribute__(self, name: str) -> NoReturn:
+        """Raise."""
+        raise NamelessError
 
 
 class HostileDict(dict[str, Any]):
@@ -95,6 +119,7 @@ MONSTERS: Final[dict[str, Callable[[], object]]] = {
     "object": Hostile,
     "hash": HostileHash,
     "class": HostileClass,
+    "nameless": OfNamelessClass,
     "dict": lambda: HostileDict(type="http.request", body=1),
     "empty dict": HostileDict,
     "list": lambda: HostileList([1]),
@@ -225,6 +250,20 @@ def test_anything_is_lived_through(
         violations += conversation.received(event)
     violations += conversation.returned()
     assert all(str(violation) and violation.as_dict() for violation in violations)
+
+
+class Version(str, enum.Enum):  # noqa: UP042 - StrEnum prints the value
+    """Equal to a version, and printed as something else."""
+
+    NEWEST = "2.5"
+
+
+def test_versions_of_a_class_of_their_own() -> None:
+    """What is a str and equal to a version is one, however it is printed."""
+    asgi = {"version": "3.0", "spec_version": Version.NEWEST}
+    conversation, wrong = open_conversation(http(asgi=asgi))
+    assert wrong == ()
+    assert conversation.offer.spec_version == (2, 5)
 
 
 def test_iterables_are_left_alone() -> None:

@@ -8,11 +8,13 @@ from hypothesis import assume, given, settings, strategies as st
 from asgibridge.adapters import RULES, Profile, open_conversation
 from asgibridge.adapters._validation._courses import COURSES, Course
 from asgibridge.adapters._validation._machines import VARIANT_KEYS
-from asgibridge.adapters._validation._quick import PLAIN_EVENTS, plain_http_version
+from asgibridge.adapters._validation._quick import PLAIN_EVENTS
+from asgibridge.adapters._validation._quick_scopes import plain_http_version
 from asgibridge.adapters._validation._scopes import examine_scope
 from asgibridge.adapters._validation._shapes import EVENTS, Shape
 
 from .test_conversation import FILE, http, lifespan, websocket
+from .test_scopes import TLS
 
 Event = dict[str, Any]
 Walk = tuple[Event, list[Event], Profile]
@@ -243,18 +245,21 @@ def test_plain_events_are_right(
 ) -> None:
     """An event that the quick way takes breaks no rule of the strictest profile."""
     protocol, direction, kind = place
+    scope = SCOPES[protocol]()
+    if data.draw(st.booleans()):
+        del scope["extensions"]
+    conversation, _ = open_conversation(scope, Profile.STRICT)
     names = [key.name for key in EVENTS[kind].keys] + ["other"]
     keys = data.draw(st.lists(st.sampled_from(names), unique=True))
     event: Event = {"type": kind}
     for key in keys:
         event[key] = data.draw(st.one_of(VALUES.get(key, ODD), st.booleans(), ODD))
     try:
-        symbol = PLAIN_EVENTS[protocol, direction][kind](event)
+        symbol = PLAIN_EVENTS[protocol, direction][kind](event, conversation.offer)
     except (KeyError, TypeError, ValueError, AttributeError):
         return  # as the conversation takes it: not plain
     if symbol is None:
         return
-    conversation, _ = open_conversation(SCOPES[protocol](), Profile.STRICT)
     slow = conversation._examine(event, "send" if direction == "send" else "receive")
     orders = {"http.", "event.order", "request.", "ws.", "connect."}
     assert all(x.rule.name.startswith(tuple(orders)) for x in slow)
@@ -269,6 +274,14 @@ SCOPE_VALUES: Final = st.one_of(
     st.sampled_from([(1, None), (None,), ("a",), {"a": {}}, {"a": 1}, {"tls": {}}]),
     st.sampled_from([{"version": "3.0"}, {"version": 3, "spec_version": "2.3"}]),
     st.sampled_from([{1: 2}, {"a": 1}, {"version": "3.0", "spec_version": "2.9"}]),
+    st.sampled_from([{"version": "3.0", "spec_version": "2"}, {"spec_version": "2.3"}]),
+    st.sampled_from([[(b"1", b"")], [(b"", b"")], [(b":", b"")], [(b"A:", b"")]]),
+    st.sampled_from([{(b"a", b"b"): 1}.keys(), {b"a": b"b"}.items(), {"a": 1}.items()]),
+)
+TLS_VALUES: Final = st.one_of(
+    ODD,
+    st.sampled_from(["", "CN=a", ["pem"], ("pem",), [b"pem"], ["pem", 1], "pem"]),
+    st.sampled_from([0x0304, -1, 0xFFFF, 0x10000, 2**63, True, 1.5]),
 )
 
 
@@ -285,11 +298,38 @@ def test_plain_scopes_are_right(data: st.DataObject) -> None:
     if data.draw(st.booleans()):
         scope["state"] = data.draw(SCOPE_VALUES)
     lenient = data.draw(st.booleans())
+    assert (
+        not is_plain(scope, lenient=lenient) or broken_by(scope, lenient=lenient) == []
+    )
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_plain_scopes_with_tls_are_right(data: st.DataObject) -> None:
+    """The same, for what a scope says about TLS."""
+    tls = dict(TLS)
+    for key in data.draw(st.lists(st.sampled_from(sorted(tls)), max_size=3)):
+        tls[key] = data.draw(TLS_VALUES)
+        if data.draw(st.integers(0, 5)) == 0:
+            del tls[key]
+    scheme = data.draw(st.sampled_from(["https", "https", "http", "", 1]))
+    scope = http(extensions={"tls": tls}, scheme=scheme)
+    lenient = data.draw(st.booleans())
+    assert (
+        not is_plain(scope, lenient=lenient) or broken_by(scope, lenient=lenient) == []
+    )
+
+
+def is_plain(scope: Event, *, lenient: bool) -> bool:
+    """Whether the quick way takes *scope*."""
     try:
-        version = plain_http_version(scope, lenient=lenient)
+        return plain_http_version(scope, lenient=lenient) is not None
     except (KeyError, TypeError, ValueError, AttributeError):
-        version = None  # as for events
+        return False  # as for events
+
+
+def broken_by(scope: Event, *, lenient: bool) -> list[str]:
+    """Return the names of the rules that *scope* breaks, by examination."""
     enforced = Profile.SPEC if lenient else Profile.STRICT
     rules = [RULES[name] for name, _ in examine_scope(scope)]
-    broken = [rule.name for rule in rules if rule.profile <= enforced]
-    assert version is None or broken == []
+    return [rule.name for rule in rules if rule.profile <= enforced]

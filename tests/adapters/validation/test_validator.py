@@ -2,8 +2,9 @@
 
 import asyncio
 import pickle
-from collections.abc import Awaitable, Callable
-from typing import Any, cast
+import types
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any, NoReturn, cast
 
 import pytest
 
@@ -231,6 +232,74 @@ def test_calls_that_cannot_be_awaited_are_found(raising: bool) -> None:  # noqa:
     names = [violation.rule.name for violation in found]
     awaitables = ["application.awaitable", "callable.awaitable", "callable.awaitable"]
     assert names == ([] if raising else awaitables)
+
+
+class Guarded:
+    """Answers no questions about itself."""
+
+    def __getattribute__(self, name: str) -> NoReturn:
+        """Raise."""
+        raise RuntimeError(name)
+
+
+class GuardedAwaitable(Guarded):
+    """Can be awaited all the same: that asks the class."""
+
+    def __await__(self) -> Generator[None]:
+        """Be done."""
+        yield from ()
+
+
+class Reserved(type):
+    """A metaclass that does not say what its classes have."""
+
+    def __getattribute__(cls, name: str) -> Any:
+        """Raise for the method that makes an awaitable."""
+        if name == "__await__":
+            raise RuntimeError(name)
+        return super().__getattribute__(name)
+
+
+class ReservedAwaitable(metaclass=Reserved):
+    """Its class does not tell that it can be awaited."""
+
+    def __await__(self) -> Generator[None]:
+        """Be done."""
+        yield from ()
+
+
+def returning(value: object) -> ASGIApp:
+    """Return an application whose calls return *value*."""
+    return cast("ASGIApp", lambda *_: value)
+
+
+def test_hostile_objects_instead_of_awaitables() -> None:
+    """Whether it can be awaited is seen without asking it anything."""
+    with pytest.raises(ASGIViolationError, match="an object of class Guarded;"):
+        Server().run(ASGIValidator(returning(Guarded())), http())
+    for awaitable in (GuardedAwaitable(), ReservedAwaitable()):
+        with pytest.raises(ASGIViolationError, match="sends a response or raises"):
+            asyncio.run(called(ASGIValidator(returning(awaitable))))
+
+
+async def called(app: ASGIApp) -> None:
+    """Call *app* for one request."""
+    server = Server()
+    await app(http(), server.receive, server.send)
+
+
+@types.coroutine
+def old_style() -> Generator[None]:
+    """Be a coroutine as they were before there was a syntax for them."""
+    yield from ()
+
+
+def test_coroutines_made_of_generators_are_right() -> None:
+    """Those of `types.coroutine` can be awaited, other generators cannot."""
+    with pytest.raises(ASGIViolationError, match="sends a response or raises"):
+        asyncio.run(called(ASGIValidator(returning(old_style()))))
+    with pytest.raises(ASGIViolationError, match="an object of class generator;"):
+        asyncio.run(called(ASGIValidator(returning(x for x in ""))))
 
 
 def test_awaitables_other_than_coroutines_are_right() -> None:

@@ -15,7 +15,7 @@ from ._quick import PLAIN_EVENTS
 from ._refusals import why
 from ._rules import RULES
 from ._shapes import EVENTS
-from ._show import show
+from ._show import class_name, show
 from ._violations import Side, Violation
 
 __all__ = ("Conversation", "Violations", "guarded", "violations_of")
@@ -27,6 +27,7 @@ _SIDES: Final[Mapping[Direction, Side]] = {"send": "application", "receive": "se
 _OSERROR_SINCE: Final = (2, 4)
 # One rule that is told as "instead of", for events that come at a wrong moment.
 _GATE: Final = "ext.gate"
+_UNREADABLE: Final = frozenset({"event.is_dict", "value.hostile"})
 
 
 def guarded(examine: Callable[[], Iterator[Finding]]) -> list[Finding]:
@@ -35,7 +36,7 @@ def guarded(examine: Callable[[], Iterator[Finding]]) -> list[Finding]:
     try:
         findings.extend(examine())
     except Exception as exc:  # noqa: BLE001 - a foreign object's method may raise anything
-        findings.append(("value.hostile", f"raises {type(exc).__name__} when read"))
+        findings.append(("value.hostile", f"raises {class_name(exc)} when read"))
     return findings
 
 
@@ -79,7 +80,7 @@ class Conversation:
             # KeyError, or says None, which no table has.
             plain = PLAIN_EVENTS[self.protocol, "send"][content["type"]]
             course = cast("Course", self._course)
-            symbol = cast("str", plain(content))
+            symbol = cast("str", plain(content, self.offer))
             target = course.send_table[self.sending][symbol]
         except Exception:  # noqa: BLE001 - a foreign object's method may raise anything
             return self._examine(content, "send")
@@ -98,7 +99,7 @@ class Conversation:
         try:
             plain = PLAIN_EVENTS[self.protocol, "receive"][content["type"]]
             course = cast("Course", self._course)
-            symbol = cast("str", plain(content))
+            symbol = cast("str", plain(content, self.offer))
             target = course.receive_table[self.receiving][symbol]
         except Exception:  # noqa: BLE001 - as above
             return self._examine(content, "receive")
@@ -145,17 +146,16 @@ class Conversation:
 
     def _examine(self, event: object, direction: Direction) -> Violations:
         findings = guarded(lambda: examine_type(event))
-        if not {"event.is_dict", "value.hostile"} & {rule for rule, _ in findings}:
+        if _UNREADABLE.isdisjoint(rule for rule, _ in findings):
             findings += guarded(lambda: self._examined(event, direction))
+        if not findings:
+            return ()
         return self._violations(_SIDES[direction], self._named(event, findings))
 
     def _examined(self, event: object, direction: Direction) -> Iterator[Finding]:
         content = cast("Mapping[str, Any]", event)
-        yield from (
-            findings := list(
-                examine_event(content, direction, self.protocol, self.offer)
-            )
-        )
+        findings = list(examine_event(content, direction, self.protocol, self.offer))
+        yield from findings
         shape = EVENTS.get(content["type"])
         if (
             self._course is not None
@@ -201,13 +201,11 @@ class Conversation:
             self.is_closed = self.is_closed or target == "DISCONNECTED"
 
     def _named(self, event: object, findings: list[Finding]) -> list[Finding]:
-        if not findings:
-            return findings
         try:
             kind = cast("Mapping[str, Any]", event)["type"]
             name = repr(kind) if kind in EVENTS else show(kind)
         except Exception:  # noqa: BLE001 - a foreign object's method may raise anything
-            name = f"of class {type(event).__name__}"
+            name = f"of class {class_name(event)}"
         return [(rule, f"the event {name} {found}") for rule, found in findings]
 
     def _violations(self, side: Side, findings: list[Finding]) -> Violations:

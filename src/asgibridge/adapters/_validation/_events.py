@@ -79,15 +79,12 @@ def _placed(
 
 
 def _gated(kind: str, event: Mapping[str, Any], offer: Offer) -> Iterator[Finding]:
-    version = ".".join(map(str, offer.spec_version))
     for type_, key, since in _SINCE:
         if kind == type_ and offer.spec_version < since and event.get(key):
-            yield (
-                "version.gate",
-                f"has {key!r}, of {since[0]}.{since[1]}, for a server of {version}",
-            )
+            what = f"has {key!r}, of {since[0]}.{since[1]}"
+            yield "version.gate", f"{what}, for a server of {offer.version}"
     if kind in _LIFESPAN_FAILED and offer.spec_version < (2, 0):
-        yield "version.gate", f"is of lifespan 2.0, for a server of {version}"
+        yield "version.gate", f"is of lifespan 2.0, for a server of {offer.version}"
     if event.get("trailers") is not True:
         return
     offered = "http.response.trailers" in offer.extensions
@@ -116,10 +113,10 @@ def examine_event(
     if shape is None:
         yield from _custom(kind, direction, protocol, offer)
         return
-    misplaced = list(_placed(shape, direction, protocol, offer))
-    yield from misplaced
-    if any(rule != "ext.gate" for rule, _ in misplaced):
-        return
+    if misplaced := list(_placed(shape, direction, protocol, offer)):
+        yield from misplaced
+        if any(rule != "ext.gate" for rule, _ in misplaced):
+            return
     yield from examine_keys(event, shape.keys)
     yield from _one_of_two(kind, event)
     yield from _gated(kind, event, offer)

@@ -9,6 +9,7 @@ import os.path
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from ._quick import is_plain_header
 from ._reading import as_dict, keys_of, rereadable
 from ._show import show
 
@@ -172,6 +173,8 @@ def _headers(each: Callable[[bytes], Iterator[Finding]]) -> Check:
             yield "headers.pairs", f"is {show(value)}"
             return
         for number, header in enumerate(rereadable(value) or ()):
+            if is_plain_header(header):
+                continue
             items = rereadable(header) if _is_pair(header) else []
             if items is None:
                 continue

@@ -51,6 +51,11 @@ class Offer:
     spec_version: Version
     extensions: frozenset[str] = frozenset()
 
+    @property
+    def version(self) -> str:
+        """The version as it is written."""
+        return ".".join(map(str, self.spec_version))
+
     @classmethod
     def of(cls, protocol: str, scope: Mapping[str, Any]) -> "Offer":
         """Read the offer of a scope that may be wrong in every respect."""

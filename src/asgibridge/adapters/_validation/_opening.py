@@ -6,7 +6,7 @@ from ._conversation import Conversation, Violations, guarded, violations_of
 from ._courses import COURSES
 from ._offers import Offer, parse_version
 from ._profiles import Profile
-from ._quick import KNOWN_VERSIONS, plain_http_version
+from ._quick_scopes import KNOWN_VERSIONS, plain_http_version
 from ._reading import as_dict
 from ._scopes import examine_scope
 
@@ -32,9 +32,11 @@ def _plain_offer(scope: object, profile: Profile) -> Offer | None:
     if version is None:
         return None
     extensions = content.get("extensions")
-    if not extensions:
-        return _PLAIN_OFFERS[version]
-    return Offer(_PLAIN_OFFERS[version].spec_version, frozenset(extensions))
+    known = _PLAIN_OFFERS.get(version)
+    if known is not None and not extensions:
+        return known
+    spec_version = parse_version(version) if known is None else known.spec_version
+    return Offer(spec_version or _BASELINE, frozenset(extensions or ()))
 
 
 def _identify(scope: object) -> tuple[str, Offer]:

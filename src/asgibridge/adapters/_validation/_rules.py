@@ -130,3 +130,4 @@ _TABLE: Final[tuple[tuple[str, Profile, str, str], ...]] = (
 # fmt: on
 
 RULES: Final = {row[0]: Rule(*row) for row in _TABLE}
+"""All rules, by name."""

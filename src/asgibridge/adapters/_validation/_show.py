@@ -1,11 +1,13 @@
 """Values in messages: short, and safe whatever the value does."""
 
 import reprlib
-from typing import Final
+from typing import Any, Final
 
-__all__ = ("show",)
+__all__ = ("class_name", "show")
 
 _LONGEST: Final = 60
+# The descriptor itself: a metaclass may have a __name__ of its own, that raises.
+_NAME: Final[Any] = type.__dict__["__name__"]
 
 
 def _new_repr() -> reprlib.Repr:
@@ -17,9 +19,14 @@ def _new_repr() -> reprlib.Repr:
     return short
 
 
+def class_name(value: object) -> str:
+    """Return the name of the class of *value*, whatever that class may do."""
+    return str(_NAME.__get__(type(value)))
+
+
 def show(value: object) -> str:
     """Return a short text for *value*; its own methods may raise or lie."""
-    kind = type(value).__name__
+    kind = class_name(value)
     if type(value) is bytes and len(value) > _LONGEST:
         # reprlib would make the text of all of it before it cuts.
         return f"{value[:_LONGEST]!r}... ({len(value)} bytes)"

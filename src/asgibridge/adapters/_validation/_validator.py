@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Awaitable, Callable
+from types import GeneratorType
 from typing import Any, final
 
 import attrs
@@ -12,11 +13,23 @@ from ._conversation import Conversation, Violations
 from ._opening import open_conversation
 from ._profiles import Profile
 from ._rules import RULES
+from ._show import class_name
 from ._violations import Side, Violation
 
 __all__ = ("ASGIValidator",)
 
 Report = Callable[[Violation], object]
+
+
+def _can_be_awaited(value: object) -> bool:
+    # await looks at the class; to ask the object would run code of its own.
+    kind = type(value)
+    if kind is GeneratorType:
+        return inspect.isawaitable(value)  # it is, if made by types.coroutine
+    try:
+        return hasattr(kind, "__await__")
+    except Exception:  # noqa: BLE001 - a metaclass may raise anything
+        return True  # await will tell
 
 
 @final
@@ -75,9 +88,9 @@ class _Checked:
 
         That raises TypeError, as it would without the validator.
         """
-        if hasattr(pending, "__await__") or inspect.isawaitable(pending):
+        if _can_be_awaited(pending):
             return
-        found = f"the call returned an object of class {type(pending).__name__}"
+        found = f"the call returned an object of class {class_name(pending)}"
         broken = RULES[rule]
         protocol = self._conversation.protocol
         self.tell((Violation(broken, side, protocol, found, broken.text),))

@@ -1,11 +1,11 @@
 """The lifespan of an application that serves one client."""
 
 from collections.abc import Callable
-from typing import Any, Literal, final
+from typing import Any, Final, Literal, final
 
 import attrs
 
-from ...errors import ApplicationEndedError, LifespanFailedError
+from ...errors import ApplicationEndedError, ASGIViolationError, LifespanFailedError
 from ...types import ASGIApp, LifespanReceiveEvent, LifespanSendEvent
 from .. import ApplicationCommunicator, lifespan_scope
 
@@ -15,6 +15,20 @@ Lifespan = Literal["auto", "on", "off"]
 """``on``: the application must handle it.  ``auto``: it may refuse the scope."""
 
 Communicator = ApplicationCommunicator[LifespanReceiveEvent, LifespanSendEvent]
+
+
+# What those break that do not look at the type of the scope.
+_REFUSALS: Final = frozenset({"lifespan.unanswered", "event.foreign"})
+
+
+def _is_refusal(exc: Exception) -> bool:
+    """Whether an application that ended with *exc* has no lifespan.
+
+    Specified: one that raises for the scope has none, and is served all the same.
+    So is one that returns at once, or answers as if it were a request.  One that
+    answers the startup in a wrong way meant to take part.
+    """
+    return not isinstance(exc, ASGIViolationError) or _REFUSALS.issuperset(exc.rules)
 
 
 @final
@@ -42,6 +56,7 @@ class LifespanDriver:
 
         Raises:
             LifespanFailedError: If it says that it failed.
+            ASGIViolationError: If it takes part in the lifespan, and wrongly.
         """
         if self._mode == "off":
             return
@@ -58,10 +73,8 @@ class LifespanDriver:
         except TimeoutError:
             await client.aclose(exceptions=False)
             raise
-        except Exception:
-            # Specified: an application that raises for the scope, or returns,
-            # has no lifespan, and is served all the same.
-            if self._mode == "on":
+        except Exception as exc:
+            if self._mode == "on" or not _is_refusal(exc):
                 raise
             return
         await self._check(client, event)

@@ -7,7 +7,6 @@ from typing import Any, final
 import attrs
 import httpx
 
-from ...errors import ApplicationEndedError
 from ...types import (
     ASGIApp,
     HTTPDisconnectEvent,
@@ -94,17 +93,8 @@ class Served:
 
     async def next_event(self) -> HTTPSendEvent:
         """Return the next event, or raise what the application ended with."""
-        exchange, app = self._exchange, self._app
-        await app.within(
-            None,
-            exchange.changed.until(lambda: exchange.sent or app.has_ended),
-            "sent nothing",
-        )
-        if exchange.sent:
-            return exchange.take()
-        app.check_end()
-        msg = f"{app.name} returned before its response was complete"
-        raise ApplicationEndedError(msg)
+        ended = "returned before its response was complete"
+        return await self._app.output(self._exchange, None, ended)
 
     async def finish(self) -> None:
         """Let the application end by itself; raise its exception.
