@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from asgibridge import Bridge
+from asgibridge.bridge import Inside
 from asgibridge.compat import configure, default_bridge
 from asgibridge.compat._default import DEFAULT
 from asgibridge.compat.sync import (
@@ -343,3 +344,46 @@ def test_marks() -> None:
     assert not iscoroutinefunction(thing)
     assert markcoroutinefunction(thing) is thing
     assert iscoroutinefunction(thing)
+
+
+@pytest.fixture
+def call_meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[object]]:
+    """Return what has another thread call something while a wrapper is prepared."""
+
+    def stage(method: str, fn: Callable[[], object]) -> list[object]:
+        original = getattr(Inside, method)
+        found: list[object] = []
+
+        def prepare(*args: Any, **kwargs: Any) -> Any:
+            with monkeypatch.context() as patch, ThreadPoolExecutor(1) as other:
+                patch.setattr(Inside, method, original)
+                found.append(other.submit(fn).result(60))
+            return original(*args, **kwargs)
+
+        monkeypatch.setattr(Inside, method, prepare)
+        return found
+
+    return stage
+
+
+def test_two_threads_call_a_new_wrapper_of_an_async_function(
+    call_meanwhile: Callable[..., list[object]],
+) -> None:
+    """As in a threaded WSGI server, whose threads share the middleware."""
+
+    async def fn() -> int:
+        return 7
+
+    blocking = async_to_sync(fn)
+    found = call_meanwhile("unchecked_sync", blocking)
+    assert blocking() == 7
+    assert found == [7]
+
+
+def test_two_loops_call_a_new_wrapper_of_a_blocking_function(
+    call_meanwhile: Callable[..., list[object]],
+) -> None:
+    there = sync_to_async(lambda: 7)
+    found = call_meanwhile("unchecked_async", lambda: run(there))
+    assert run(there) == 7
+    assert found == [7]

@@ -1,14 +1,25 @@
 """The default bridge: the one process-wide object of the project."""
 
 import threading
-from typing import Final, final
+from collections.abc import Callable
+from typing import Any, Final, final
 
 import attrs
 
 from ..bridge import Bridge, Inside
 from ..executors import forget_after_fork
 
-__all__ = ("DEFAULT", "configure", "default_bridge")
+__all__ = ("DEFAULT", "UNMADE", "Choice", "configure", "default_bridge")
+
+
+@final
+@attrs.frozen(eq=False)
+class Choice:
+    """What was configured: wrappers that have another one are out of date."""
+
+    inside: Inside
+    # Whether a cancelled call is left running, as asgiref does.
+    abandons: bool
 
 
 @final
@@ -21,9 +32,9 @@ class Default:
     """
 
     # What wrappers compare their own with; None until there is a bridge.
-    current: Inside | None = attrs.field(default=None, init=False)
-    # Whether a cancelled call is left running, as asgiref does.
-    abandons: bool = attrs.field(default=True, init=False)
+    current: Choice | None = attrs.field(default=None, init=False)
+    # For the bridge that is to be built.
+    _abandons: bool = attrs.field(default=True, init=False)
     # The bridge built here, which nobody else will close.
     _built: Bridge | None = attrs.field(default=None, init=False)
     # Guards what is written; re-entrant, for building takes imports.
@@ -42,27 +53,36 @@ class Default:
 
     def get(self) -> Inside:
         """Return the current bridge."""
+        return self.choose().inside
+
+    def choose(self) -> Choice:
+        """Return what is configured."""
         return self.current or self.build()
 
-    def build(self) -> Inside:
+    def build(self) -> Choice:
         """Make a bridge, unless there is one by now."""
         with self._lock:
             if self.current is None:
                 self._built = Bridge()
-                self.current = Inside(self._built)
+                self.current = Choice(Inside(self._built), self._abandons)
             return self.current
 
     def put(self, bridge: Bridge | None, *, abandon_on_cancel: bool) -> None:
         """Replace the bridge; None: by a new one, when it is needed."""
         with self._lock:
             built, self._built = self._built, None
-            self.abandons = abandon_on_cancel
-            self.current = None if bridge is None else Inside(bridge)
+            self._abandons = abandon_on_cancel
+            self.current = (
+                None if bridge is None else Choice(Inside(bridge), abandon_on_cancel)
+            )
         if built is not None:
             built.close()
 
 
 DEFAULT: Final = Default()
+
+# What wrappers have before their first call: made for no choice, also not for None.
+UNMADE: Final[tuple[object, Callable[..., Any]]] = (object(), DEFAULT.build)
 
 
 def default_bridge() -> Bridge:
