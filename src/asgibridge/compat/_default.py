@@ -8,6 +8,8 @@ import attrs
 
 from ..bridge import Bridge, Inside
 from ..executors import forget_after_fork
+from ..types import BlockingExecutor
+from ._shared import SharedThread
 
 __all__ = ("DEFAULT", "UNMADE", "Choice", "configure", "default_bridge")
 
@@ -41,6 +43,10 @@ class Default:
     _lock: threading.RLock = attrs.field(init=False, repr=False)
     # Tells what was begun in this process from what a parent has begun.
     process: object = attrs.field(init=False, repr=False)
+    # Returns what asgiref's users have put in the place of the shared thread.
+    replacement: Callable[[], BlockingExecutor | None] = attrs.field(
+        default=lambda: None, init=False, repr=False
+    )
 
     def __attrs_post_init__(self) -> None:
         self.forget()
@@ -63,9 +69,19 @@ class Default:
         """Make a bridge, unless there is one by now."""
         with self._lock:
             if self.current is None:
-                self._built = Bridge()
+                self._built = self._make()
                 self.current = Choice(Inside(self._built), self._abandons)
             return self.current
+
+    def _make(self) -> Bridge:
+        shared = SharedThread(self._find_replacement)
+        bridge = Bridge(thread_sensitive=shared)
+        bridge.call_on_close(shared.close)
+        return bridge
+
+    def _find_replacement(self) -> BlockingExecutor | None:
+        # Asked late: the bridge may be there before those who can tell.
+        return self.replacement()
 
     def put(self, bridge: Bridge | None, *, abandon_on_cancel: bool) -> None:
         """Replace the bridge; None: by a new one, when it is needed."""

@@ -3,6 +3,7 @@
 import sys
 from asyncio import AbstractEventLoop, get_running_loop
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Executor
 from contextvars import Context
 from functools import WRAPPER_ASSIGNMENTS, partial, update_wrapper
 from types import FunctionType, MethodType, TracebackType
@@ -44,7 +45,8 @@ class SyncToAsync(Generic[P, R]):
             for thread-sensitive code.
     """
 
-    single_thread_executor: SingleThreadExecutor = SingleThreadExecutor()
+    # Others may be put here: see SharedThread.
+    single_thread_executor: Executor = SingleThreadExecutor()
     threadlocal: ThreadView = ThreadView()
     thread_sensitive_context = THREAD_SENSITIVE_CONTEXT
     context_to_thread_executor = CONTEXT_EXECUTORS
@@ -152,6 +154,15 @@ class SyncToAsync(Generic[P, R]):
 
 
 _THREAD_HANDLER: Final[object] = SyncToAsync.__dict__["thread_handler"]
+_OWN_THREAD: Final[object] = SyncToAsync.single_thread_executor
+
+
+def _replacement() -> Executor | None:
+    executor = SyncToAsync.single_thread_executor
+    return None if executor is _OWN_THREAD else executor
+
+
+DEFAULT.replacement = _replacement
 
 
 def _run(child: Callable[[], T]) -> T:
