@@ -178,6 +178,63 @@ def test_a_bridge_is_built_when_needed_and_closed_when_replaced() -> None:
     assert default_bridge() is not built
 
 
+def join_what_closes() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "asgibridge-close":
+            thread.join(60)
+            assert not thread.is_alive()
+
+
+def test_configure_on_a_loop_that_a_call_waits_for() -> None:
+    configure()
+    built = default_bridge()
+    started, release = threading.Event(), threading.Event()
+
+    def block() -> bool:
+        started.set()
+        return release.wait(60)
+
+    async def main() -> bool:
+        task = asyncio.create_task(sync_to_async(block)())
+        while not started.is_set():
+            await asyncio.sleep(0)
+        configure()
+        assert default_bridge() is not built
+        release.set()  # as this loop alone would do it
+        return await task
+
+    assert asyncio.run(main()) is True
+    join_what_closes()
+    assert "closed" in repr(built)
+
+
+def reconfigure() -> None:
+    configure()
+
+
+async def areconfigure() -> None:
+    configure()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: run(sync_to_async(reconfigure)),
+        lambda: run(sync_to_async(reconfigure, thread_sensitive=False)),
+        async_to_sync(areconfigure),
+        async_to_sync(sync_to_async(reconfigure)),
+    ],
+    ids=["sensitive", "worker", "loop", "waiting"],
+)
+def test_configure_in_a_call_of_the_bridge(call: Callable[[], object]) -> None:
+    configure()
+    built = default_bridge()
+    call()
+    join_what_closes()
+    assert "closed" in repr(built)
+    assert default_bridge() is not built
+
+
 @pytest.mark.parametrize("abandons", [True, False])
 def test_what_a_cancellation_does_is_configured(
     default: Bridge, *, abandons: bool

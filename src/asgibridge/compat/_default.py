@@ -8,6 +8,7 @@ import attrs
 
 from ..bridge import Bridge, Inside
 from ..executors import forget_after_fork
+from ..loops import running_loop_or_none
 from ..types import BlockingExecutor
 from ._shared import SharedThread
 
@@ -38,7 +39,7 @@ class Default:
     # For the bridge that is to be built.
     _abandons: bool = attrs.field(default=True, init=False)
     # The bridge built here, which nobody else will close.
-    _built: Bridge | None = attrs.field(default=None, init=False)
+    _built: Inside | None = attrs.field(default=None, init=False)
     # Guards what is written; re-entrant, for building takes imports.
     _lock: threading.RLock = attrs.field(init=False, repr=False)
     # Tells what was begun in this process from what a parent has begun.
@@ -69,8 +70,8 @@ class Default:
         """Make a bridge, unless there is one by now."""
         with self._lock:
             if self.current is None:
-                self._built = self._make()
-                self.current = Choice(Inside(self._built), self._abandons)
+                self._built = Inside(self._make())
+                self.current = Choice(self._built, self._abandons)
             return self.current
 
     def _make(self) -> Bridge:
@@ -92,7 +93,18 @@ class Default:
                 None if bridge is None else Choice(Inside(bridge), abandon_on_cancel)
             )
         if built is not None:
-            built.close()
+            _close(built)
+
+
+def _close(built: Inside) -> None:
+    """Close the bridge, after the calls that it has accepted; wait, if that ends."""
+    close = built.bridge.close
+    if running_loop_or_none() is None and built.caller_loop is None:
+        close()
+        return
+    # What was accepted may wait for this thread: for the loop that runs on it, or
+    # for the function that it runs for the bridge.
+    threading.Thread(target=close, name="asgibridge-close", daemon=True).start()
 
 
 DEFAULT: Final = Default()
@@ -114,7 +126,8 @@ def configure(bridge: Bridge | None = None, *, abandon_on_cancel: bool = True) -
 
     Functions that were wrapped before follow.  A default bridge that had been
     built before is closed, after the calls that it has accepted; a bridge that
-    was given is never closed.
+    was given is never closed.  This waits for the end of those calls, but not on
+    the thread of an event loop or in one of them, for which they may wait.
 
     Args:
         bridge: None stands for a new `asgibridge.Bridge`, built when needed.
