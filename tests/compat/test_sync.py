@@ -150,6 +150,18 @@ def test_an_executor_needs_code_that_is_not_thread_sensitive() -> None:
         assert run(mine).startswith("mine")
 
 
+def test_without_an_executor_the_bridges_workers_run_it() -> None:
+    """Not the loop's default executor, which belongs to one loop."""
+    worker = sync_to_async(name_of_thread, thread_sensitive=False)
+
+    async def main() -> str:
+        with ThreadPoolExecutor(1, thread_name_prefix="loops") as executor:
+            asyncio.get_running_loop().set_default_executor(executor)
+            return await worker()
+
+    assert asyncio.run(main()).startswith("compat-worker")
+
+
 def test_wrappers_follow_configure(default: Bridge) -> None:
     there = sync_to_async(name_of_thread)
 
@@ -258,6 +270,32 @@ def test_what_a_cancellation_does_is_configured(
         return bool(done)
 
     assert asyncio.run(main()) is abandons
+
+
+def test_what_an_abandoned_call_raises_is_reported() -> None:
+    started, release = threading.Event(), threading.Event()
+
+    def fail() -> None:
+        started.set()
+        release.wait(60)
+        raise LookupError("late")
+
+    async def main() -> BaseException:
+        loop = asyncio.get_running_loop()
+        reported: asyncio.Future[BaseException] = loop.create_future()
+        loop.set_exception_handler(
+            lambda _, context: reported.set_result(context["exception"])
+        )
+        task = asyncio.create_task(sync_to_async(fail)())
+        while not started.is_set():
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        release.set()
+        return await asyncio.wait_for(reported, 60)
+
+    assert str(asyncio.run(main())) == "late"
 
 
 def test_calls_with_the_same_context_see_each_other() -> None:

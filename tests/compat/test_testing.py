@@ -78,6 +78,22 @@ def test_timeouts_end_the_application() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("method", ["wait", "receive_output"])
+def test_whoever_waits_can_be_cancelled(method: str) -> None:
+    """Not swallowed, as by asgiref: it is not the application's cancellation."""
+
+    async def main() -> None:
+        talk = ApplicationCommunicator(wait_for_ever, {})
+        task = asyncio.create_task(getattr(talk, method)(60))
+        await asyncio.sleep(0)
+        task.cancel("enough")
+        with pytest.raises(asyncio.CancelledError, match="enough"):
+            await task
+        talk.stop(exceptions=False)
+
+    asyncio.run(main())
+
+
 def test_an_application_that_ends_when_cancelled() -> None:
     async def stubborn(scope: Any, receive: Any, send: Any) -> None:
         try:
