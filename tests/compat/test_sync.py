@@ -228,15 +228,26 @@ async def areconfigure() -> None:
     configure()
 
 
+# Wrappers are made anew: one keeps the last bridge that it has worked on.
+def in_sensitive_call() -> None:
+    run(sync_to_async(reconfigure))
+
+
+def in_call_of_a_worker() -> None:
+    run(sync_to_async(reconfigure, thread_sensitive=False))
+
+
+def on_its_loop() -> None:
+    async_to_sync(areconfigure)()
+
+
+def on_a_thread_that_waits() -> None:
+    async_to_sync(sync_to_async(reconfigure))()
+
+
 @pytest.mark.parametrize(
     "call",
-    [
-        lambda: run(sync_to_async(reconfigure)),
-        lambda: run(sync_to_async(reconfigure, thread_sensitive=False)),
-        async_to_sync(areconfigure),
-        async_to_sync(sync_to_async(reconfigure)),
-    ],
-    ids=["sensitive", "worker", "loop", "waiting"],
+    [in_sensitive_call, in_call_of_a_worker, on_its_loop, on_a_thread_that_waits],
 )
 def test_configure_in_a_call_of_the_bridge(call: Callable[[], object]) -> None:
     configure()
