@@ -24,33 +24,21 @@ def set_up_with(max_age):
 
 
 @pytest.mark.parametrize("path", ["/blocking/", "/asynchronous/"])
-def test_they_are_kept_from_request_to_request(tmp_path: Path, path: str) -> None:
+@pytest.mark.parametrize(("max_age", "count"), [(60, 1), (0, 5)])
+def test_they_are_kept_as_long_as_the_settings_say(
+    tmp_path: Path, path: str, max_age: int, count: int
+) -> None:
+    """From request to request, since the thread is the same; or for one of them."""
     run(
         tmp_path,
         INSTALL
         + PROJECT
         + CONNECTIONS
         + f"""
-set_up_with(60)
+set_up_with({max_age})
 ask(*["{path}"] * 5)
-assert len(opened) == 1, opened
+assert len(opened) == {count}, opened
 assert opened[0].startswith("asgibridge-sensitive")
-print("done")
-""",
-    )
-
-
-@pytest.mark.parametrize("path", ["/blocking/", "/asynchronous/"])
-def test_they_are_closed_with_the_request(tmp_path: Path, path: str) -> None:
-    run(
-        tmp_path,
-        INSTALL
-        + PROJECT
-        + CONNECTIONS
-        + f"""
-set_up_with(0)
-ask(*["{path}"] * 5)
-assert len(opened) == 5, opened
 print("done")
 """,
     )
