@@ -1,6 +1,7 @@
 """`asgibridge.compat.sync`, called as asgiref's users call it."""
 
 import asyncio
+import copy
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -307,6 +308,21 @@ def test_what_an_abandoned_call_raises_is_reported() -> None:
         return await asyncio.wait_for(reported, 60)
 
     assert str(asyncio.run(main())) == "late"
+
+
+def test_wrappers_can_be_copied_before_and_after_a_call() -> None:
+    """As asgiref's can: objects that have one are copied with it."""
+
+    async def seven() -> int:
+        return 7
+
+    there, blocking = sync_to_async(lambda: 7), async_to_sync(seven)
+    for _ in range(2):
+        for copied in (copy.copy(there), copy.deepcopy(there)):
+            assert run(copied) == 7
+        for again in (copy.copy(blocking), copy.deepcopy(blocking)):
+            assert again() == 7
+        assert run(there) == blocking() == 7
 
 
 def test_calls_with_the_same_context_see_each_other() -> None:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from typing import Any, Final, final
+from typing import Any, Final, Self, final
 
 import attrs
 
@@ -23,6 +23,10 @@ class Choice:
     inside: Inside
     # Whether a cancelled call is left running, as asgiref does.
     abandons: bool
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """Stay the same for copies of wrappers, which asgiref's can be."""
+        return self
 
 
 @final
@@ -109,8 +113,9 @@ def _close(built: Inside) -> None:
 
 DEFAULT: Final = Default()
 
-# What wrappers have before their first call: made for no choice, also not for None.
-UNMADE: Final[tuple[object, Callable[..., Any]]] = (object(), DEFAULT.build)
+# What wrappers have before their first call: made for no choice, also not for None,
+# and so never called.
+UNMADE: Final[tuple[object, Callable[..., Any]]] = (object(), object)
 
 
 def default_bridge() -> Bridge:
