@@ -23,7 +23,7 @@ from asgibridge.compat.sync import (
     markcoroutinefunction,
     sync_to_async,
 )
-from asgibridge.errors import BridgeClosedError, ExecutorClosedError
+from asgibridge.errors import BridgeClosedError, ExecutorClosedError, OptionError
 
 tenant: ContextVar[str] = ContextVar("tenant")
 
@@ -196,6 +196,13 @@ def join_what_closes() -> None:
         if thread.name == "asgibridge-close":
             thread.join(60)
             assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("wrong", [Bridge, "default", False])
+def test_configure_refuses_what_is_no_bridge(default: Bridge, wrong: Any) -> None:
+    with pytest.raises(OptionError, match=r"takes an asgibridge.Bridge or None, got"):
+        configure(wrong)
+    assert default_bridge() is default
 
 
 def test_configure_on_a_loop_that_a_call_waits_for() -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final, Self, final
 import attrs
 
 from ..bridge import Bridge, Inside
+from ..errors import OptionError
 from ..executors import forget_after_fork
 from ..loops import running_loop_or_none
 from ..types import BlockingExecutor
@@ -140,5 +141,16 @@ def configure(bridge: Bridge | None = None, *, abandon_on_cancel: bool = True) -
             its task is cancelled, as asgiref does; the call runs on, and what it
             raises is reported to the loop.  Otherwise the await ends when the
             call ends, as it does with a bridge of your own.
+
+    Raises:
+        OptionError: If *bridge* is something else.
     """
+    _check_is_bridge(bridge)
     DEFAULT.put(bridge, abandon_on_cancel=abandon_on_cancel)
+
+
+def _check_is_bridge(given: object) -> None:
+    """Raise now: else the first call would, somewhere else."""
+    if not isinstance(given, Bridge | None):
+        msg = f"configure() takes an asgibridge.Bridge or None, got {given!r}"
+        raise OptionError(msg)
