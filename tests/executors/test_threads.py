@@ -224,4 +224,18 @@ def test_a_thread_with_work_does_not_end(cache: ThreadCache) -> None:
     assert worker is not None
     lease.release()
     assert not cache.may_end(worker)
+    assert not worker.is_stopped
     gate.open()
+
+
+def test_a_thread_that_has_ended_takes_no_work() -> None:
+    """Whoever looked at the lease before that is told by the thread."""
+    cache = ThreadCache("idle", max_workers=None, idle_timeout=0.001)
+    lease = cache.lease()
+    used(lease)
+    worker = lease.worker
+    lease.release()
+    assert worker is not None
+    worker.join()
+    assert not worker.put(Step())
+    assert cache.close() == []

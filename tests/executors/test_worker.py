@@ -3,7 +3,11 @@
 import gc
 import threading
 import weakref
+from collections import deque
 
+import pytest
+
+from asgibridge.executors import _queue
 from asgibridge.executors._worker import WorkerThread
 from tests.staging import PATIENCE, Gate, Step
 
@@ -57,6 +61,22 @@ def test_busy_and_current() -> None:
     worker.join()
     assert worker.current is None
     assert not worker.is_busy
+
+
+def test_work_is_run_or_refused() -> None:
+    """What lies before the end is run, though it is looked at after that."""
+    worker = WorkerThread("worker")
+    gate = Gate()
+    assert worker.put(Step(gate))
+    gate.wait_entered()
+    before, behind = Step(), Step()
+    assert worker.put(before)
+    worker.stop()
+    assert not worker.put(behind)
+    gate.open()
+    worker.join()
+    assert before.done.is_set()
+    assert not behind.done.is_set()
 
 
 def test_an_idle_worker_asks_its_owner() -> None:
@@ -115,3 +135,31 @@ def test_who_was_told_of_the_end_is_not_too_early() -> None:
         behind.wait()
     worker.stop()
     worker.join()
+
+
+class Overtaken(deque[object]):
+    """Says once that it has an item, which somebody else has taken back by then."""
+
+    lies = 1
+
+    def __bool__(self) -> bool:
+        """Lie, then tell."""
+        if self.lies:
+            self.lies -= 1
+            return True
+        return len(self) > 0
+
+
+def test_work_withdrawn_while_it_is_being_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The thread goes on to what comes next."""
+    monkeypatch.setattr(_queue, "deque", Overtaken)
+    worker = WorkerThread("a name")
+    step = Step()
+    worker.inbox.put(step)
+    step.wait()
+    worker.stop()
+    worker.join()
+    assert isinstance(worker.inbox.items, Overtaken)
+    assert worker.inbox.items.lies == 0

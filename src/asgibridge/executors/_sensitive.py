@@ -3,18 +3,17 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from threading import get_ident
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar, final
 
 import attrs
 
-from ..errors import DeadlockError, ExecutorClosedError
+from ..errors import ExecutorClosedError
 from ..types import Runnable
 from ._forks import forget_after_fork
 from ._threads import ThreadCache, ThreadLease
 from ._work import FutureWork
-from ._worker import WorkerThread
+from ._worker import WorkerThread, join_all
 
 __all__ = ("ThreadSensitivePool",)
 
@@ -100,9 +99,12 @@ class ThreadSensitivePool:
             ExecutorClosedError: After `close`.
         """
         shared = self._shared
-        if shared is None or self._is_closed:
+        if shared is None:
             shared = self._start(work)
         shared.inbox.put(work)
+        # As in WorkerThread.put(), which would cost time here.
+        if shared.is_stopped and shared.inbox.withdraw(work):
+            raise self._closed(work)
 
     def submit(
         self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
@@ -130,7 +132,8 @@ class ThreadSensitivePool:
             wait: Return only when the threads have ended.
 
         Raises:
-            DeadlockError: If a thread of this pool would wait for itself.
+            DeadlockError: If a thread of this pool would wait for itself, or for
+                the event loop that runs on this thread.
         """
         with self._lock:
             workers = self._cache.close()
@@ -138,16 +141,8 @@ class ThreadSensitivePool:
                 self._shared.stop()
                 workers.append(self._shared)
             self._is_closed = True
-        if not wait:
-            return
-        if any(worker.ident == get_ident() for worker in workers):
-            msg = (
-                f"{self.name!r} was closed from one of its own threads, which would "
-                f"wait for itself; close it from another, or with wait=False"
-            )
-            raise DeadlockError(msg)
-        for worker in workers:
-            worker.join()
+        if wait:
+            join_all(workers, self.name)
 
     def __enter__(self) -> Self:
         return self
@@ -163,11 +158,14 @@ class ThreadSensitivePool:
     def _start(self, work: Runnable) -> WorkerThread:
         with self._lock:
             if self._is_closed:
-                msg = (
-                    f"cannot run {work}: executor {self.name!r} is closed; "
-                    f"submit before closing, or make a new one"
-                )
-                raise ExecutorClosedError(msg)
+                raise self._closed(work)
             if self._shared is None:
                 self._shared = WorkerThread(self.name)
             return self._shared
+
+    def _closed(self, work: Runnable) -> ExecutorClosedError:
+        msg = (
+            f"cannot run {work}: executor {self.name!r} is closed; "
+            f"submit before closing, or make a new one"
+        )
+        return ExecutorClosedError(msg)

@@ -17,10 +17,11 @@ from ._internals import (
     is_configured,
     is_known,
     references,
+    stands_still,
     watched,
 )
 
-__all__ = ("Driver", "LoopCache", "RecyclableLoop", "retire")
+__all__ = ("Driver", "LoopCache", "RecyclableLoop", "end_tasks", "retire")
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -32,20 +33,22 @@ def retire(loop: AbstractEventLoop) -> None:
     loop.call_soon(loop.stop)
     loop.run_forever()
     try:
-        _cancel_tasks(loop)
+        if asyncio.all_tasks(loop):
+            loop.run_until_complete(end_tasks())
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.run_until_complete(loop.shutdown_default_executor())
     finally:
         loop.close()
 
 
-def _cancel_tasks(loop: AbstractEventLoop) -> None:
-    tasks = asyncio.all_tasks(loop)
-    if not tasks:
-        return
+async def end_tasks() -> None:
+    """Cancel all other tasks of the running loop, and wait until they have ended."""
+    loop = asyncio.get_running_loop()
+    this = asyncio.current_task()
+    tasks = [task for task in asyncio.all_tasks() if task is not this]
     for task in tasks:
         task.cancel()
-    loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+    await asyncio.gather(*tasks, return_exceptions=True)
     for task in tasks:
         if not task.cancelled() and (exception := task.exception()) is not None:
             loop.call_exception_handler(
@@ -72,6 +75,14 @@ class Driver(Protocol):
         ...
 
 
+class Closer(Protocol):
+    """Something of a loop that is of no use without it."""
+
+    def close_before(self, loop: AbstractEventLoop, /) -> None:
+        """End, on the thread that is about to close *loop*."""
+        ...
+
+
 class RecyclableLoop(asyncio.SelectorEventLoop):
     """A loop that can tell whether anything of a call is left in it.
 
@@ -87,6 +98,9 @@ class RecyclableLoop(asyncio.SelectorEventLoop):
     driver: "Driver | None" = None
 
     def __init__(self) -> None:
+        # What ends with the loop.  An idle one is closed without being run again,
+        # which needs a thread without a loop: no generator of it is shut down.
+        self.closers: weakref.WeakSet[Closer] = weakref.WeakSet()
         super().__init__()
         self.is_known: bool = is_known(self)
 
@@ -113,11 +127,10 @@ class RecyclableLoop(asyncio.SelectorEventLoop):
         noted = self._noted
         if noted is None:
             return False
-        if has_work(self):
-            drop_cancelled_timers(self)
-            if has_work(self):
-                return False
-        return watched(self) == noted[1]
+        if stands_still(self, noted[1]):
+            return True
+        drop_cancelled_timers(self)
+        return stands_still(self, noted[1])
 
     def can_be_turned(self) -> bool:
         """Whether the loop can be run by hand.
@@ -155,6 +168,13 @@ class RecyclableLoop(asyncio.SelectorEventLoop):
         )
 
     @override
+    def close(self) -> None:
+        """Close the loop, and what has to end before it."""
+        while self.closers:
+            self.closers.pop().close_before(self)
+        super().close()
+
+    @override
     def call_soon_threadsafe(
         self,
         callback: Callable[[*Ts], object],
@@ -182,7 +202,14 @@ class LoopCache:
     Thread-safe.  Loops of a user's own factory are used once.
     """
 
-    __slots__ = ("__weakref__", "_factory", "_idle", "_max_idle", "_of_parent")
+    __slots__ = (
+        "__weakref__",
+        "_factory",
+        "_idle",
+        "_is_closed",
+        "_max_idle",
+        "_of_parent",
+    )
 
     def __init__(
         self, factory: Callable[[], AbstractEventLoop] | None, max_idle: int = 8
@@ -191,6 +218,7 @@ class LoopCache:
             factory = RecyclableLoop if _recycles() else asyncio.new_event_loop
         self._factory = factory
         self._max_idle = max_idle
+        self._is_closed = False
         # The last one in is the first one out: it is the warmest.
         self._idle: list[RecyclableLoop] = []
         self._of_parent: list[RecyclableLoop] = []
@@ -205,14 +233,15 @@ class LoopCache:
             return self._factory()
 
     def keep(self, loop: RecyclableLoop) -> bool:
-        """Take back a clean loop; False if there are enough."""
-        if len(self._idle) >= self._max_idle:
+        """Take back a clean loop; False if there are enough, or it is over."""
+        if self._is_closed or len(self._idle) >= self._max_idle:
             return False
         self._idle.append(loop)
         return True
 
     def close(self) -> None:
-        """Close the idle loops."""
+        """Close the idle loops, and keep none any more."""
+        self._is_closed = True
         _close_all(self._idle)
 
     def forget(self) -> None:
@@ -221,6 +250,7 @@ class LoopCache:
         They are kept, unused: closing one would unregister descriptors from the
         poller that the child shares with its parent.
         """
+        self._is_closed = False
         while self._idle:
             loop = self._idle.pop()
             disown(loop)
