@@ -5,8 +5,9 @@ Run with ``python -m bench.django [--rounds N] [--seconds S]``.  The project in
 connections.  In each round every side has a slice of time, in random order; what
 is compared are the ratios within each round.  Besides requests per second the
 CPU time for each request is measured, which other work on the machine hardly
-changes.  A third side does not cross at all (see `bench.django_app`): no bridge
-can be faster.  gunicorn with threads serves the blocking view as the yardstick.
+changes.  A third side only hops between threads (see `bench.django_bare`), and a
+fourth does not cross at all (see `bench.django_app`): no bridge with threads can be
+faster than the one, and none at all faster than the other.  gunicorn with threads serves the blocking view as the yardstick.
 
 What is measured has one CPU for itself; ``--free`` leaves that to the system.
 ``--http`` and ``--loop`` are uvicorn's.  Without wrk (a package of that name in
@@ -28,7 +29,7 @@ from typing import Final
 
 import attrs
 
-from .django_sides import GUNICORN, NOTHING, ORIGINAL, OURS, Measure, Slice, Stage
+from .django_sides import BARE, GUNICORN, NOTHING, ORIGINAL, OURS, Measure, Slice, Stage
 
 __all__ = ("main",)
 
@@ -49,8 +50,11 @@ SCENARIOS: Final = (
     Scenario("seven middlewares, sync view", "/sync/", "seven", 2.2),
     Scenario("ten queries, async view", "/queries/", "none", 1.2),
 )
-SIDES: Final = (ORIGINAL, OURS, NOTHING)
-HEADS: Final = ("request", ORIGINAL, OURS, "ratio", "rounds", "in CPU time", "ceiling")
+SIDES: Final = (ORIGINAL, OURS, BARE, NOTHING)
+HEADS: Final = (
+    *("request", ORIGINAL, OURS, "ratio", "rounds", "in CPU time"),
+    *("bare hops", "ceiling"),
+)
 
 
 def main() -> None:
@@ -119,24 +123,34 @@ def _report(
 
 
 def _cells(
-    theirs: Sequence[Slice], ours: Sequence[Slice], nothing: Sequence[Slice]
+    theirs: Sequence[Slice],
+    ours: Sequence[Slice],
+    bare: Sequence[Slice],
+    nothing: Sequence[Slice],
 ) -> list[str]:
-    ratios = _ratios([each.rate for each in ours], [each.rate for each in theirs])
-    best = _ratios([each.rate for each in nothing], [each.rate for each in theirs])
-    times = [
-        [each.cpu for each in side if each.cpu] for side in (theirs, ours, nothing)
-    ]
-    cpu = _ratios(times[0], times[1])
-    # Of CPU time where that is known: rates of single sides vary more.
-    ceiling = _ratios(times[0], times[2]) or best
+    ratios = _rates(ours, theirs)
+    cpu = _cpu_ratios(theirs, ours)
     return [
         f"{statistics.median(each.rate for each in theirs):.0f}",
         f"{statistics.median(each.rate for each in ours):.0f}",
         f"{statistics.median(ratios):.2f}×",
         f"{min(ratios):.2f}–{max(ratios):.2f}",
         f"{statistics.median(cpu):.2f}×" if cpu else "-",
-        f"{statistics.median(ceiling):.2f}×",
+        # Of CPU time where that is known: rates of single sides vary more.
+        *(
+            f"{statistics.median(_cpu_ratios(theirs, limit) or _rates(limit, theirs)):.2f}×"
+            for limit in (bare, nothing)
+        ),
     ]
+
+
+def _rates(above: Sequence[Slice], below: Sequence[Slice]) -> list[float]:
+    return _ratios([each.rate for each in above], [each.rate for each in below])
+
+
+def _cpu_ratios(above: Sequence[Slice], below: Sequence[Slice]) -> list[float]:
+    times = [[each.cpu for each in side if each.cpu] for side in (above, below)]
+    return _ratios(*times)
 
 
 def _ratios(above: Sequence[float], below: Sequence[float]) -> list[float]:

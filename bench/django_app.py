@@ -1,9 +1,9 @@
 """The project in ``examples/django`` as an ASGI application, for `bench.django`.
 
 ASGIBRIDGE_BENCH_SIDE says what crosses in it: ``asgibridge``, the original
-``asgiref``, or ``nothing``.  With the last one all blocking code runs on the
-event loop, where it must not be: a request then takes what Django itself takes,
-and no bridge can be faster.
+``asgiref``, ``bare`` (see `bench.django_bare`), or ``nothing``.  With the last one
+all blocking code runs on the event loop, where it must not be: a request then
+takes what Django itself takes, and no bridge can be faster.
 """
 
 import os
@@ -12,6 +12,8 @@ from collections.abc import Callable, Coroutine
 from functools import partial, wraps
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
+
+from .django_bare import BareContext, bare_sync_to_async
 
 __all__ = ("application",)
 
@@ -46,19 +48,21 @@ def _stay_here(
     return call
 
 
-def _cross_nothing() -> None:
-    """Take the crossings out of asgiref, before Django gets them."""
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+def _cross_with(sync_to_async: object, context: type) -> None:
+    """Put something into the place of asgiref's crossings, before Django gets them."""
     sync: Any = __import__("asgiref.sync").sync
-    sync.sync_to_async = _stay_here
-    sync.ThreadSensitiveContext = _NoContext
+    sync.sync_to_async = sync_to_async
+    sync.ThreadSensitiveContext = context
 
 
 sys.path.insert(0, str(PROJECT))
 if SIDE != "asgibridge":
     os.environ["ASGIBRIDGE_EXAMPLE_ORIGINAL"] = "1"
+if SIDE == "bare":
+    _cross_with(bare_sync_to_async, BareContext)
 if SIDE == "nothing":
-    _cross_nothing()
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    _cross_with(_stay_here, _NoContext)
 
 application: Callable[[Any, Any, Any], Coroutine[Any, Any, None]] = __import__(
     "shop.asgi", fromlist=["application"]

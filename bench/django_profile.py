@@ -5,6 +5,7 @@ Run with ``python -m bench.django_profile [PATH ...]``.  The project in
 and on one CPU.  Calls are counted in one run, times and switches in another.
 """
 
+import argparse
 import asyncio
 import os
 import resource
@@ -173,4 +174,11 @@ if __name__ == "__main__":
             os.wait()
             _measure(sys.argv[2])
     else:
-        main(sys.argv[1:] or ["/sync/", "/async/", "/queries/"])
+        parser = argparse.ArgumentParser(
+            prog="python -m bench.django_profile",
+            description="What a request to Django costs besides Django.",
+        )
+        parser.add_argument(
+            "paths", nargs="*", default=["/sync/", "/async/", "/queries/"]
+        )
+        main(parser.parse_args().paths)

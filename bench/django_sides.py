@@ -12,10 +12,20 @@ from typing import Final
 
 import attrs
 
-__all__ = ("GUNICORN", "NOTHING", "ORIGINAL", "OURS", "Measure", "Slice", "Stage")
+__all__ = (
+    "BARE",
+    "GUNICORN",
+    "NOTHING",
+    "ORIGINAL",
+    "OURS",
+    "Measure",
+    "Slice",
+    "Stage",
+)
 
 OURS: Final = "asgibridge"
 ORIGINAL: Final = "asgiref"
+BARE: Final = "bare"  # see django_bare
 NOTHING: Final = "nothing"  # see django_app
 GUNICORN: Final = "gunicorn"
 CONNECTIONS: Final = 32

@@ -1,12 +1,13 @@
 """Run Django's own tests with asgiref and with asgibridge, and compare.
 
 ``python tests/compat/run_django.py [--version VERSION] [LABEL ...]``.  The tests
-are those of Django's sdist, taken from the package index now, and unmodified.
-Takes minutes.  Ends with 1 if any test has another result than with asgiref,
+are those of Django's sdist, taken from the package index now, and unmodified; the
+Django that they test is the one beside them, whatever is installed.  Takes minutes.  Ends with 1 if any test has another result than with asgiref,
 twice.
 """
 
 import argparse
+import os
 import re
 import subprocess
 import sys
@@ -84,10 +85,12 @@ def _results(
     tests: Path, labels: list[str], side: str, before: list[str]
 ) -> dict[str, str]:
     options = ["--settings=test_sqlite", "--parallel=1", "-v2", "--noinput"]
+    paths = [str(tests.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     begin = time.monotonic()
     done = subprocess.run(  # noqa: S603  # our own arguments
         [sys.executable, *before, "runtests.py", *options, *labels],
         cwd=tests,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
         capture_output=True,
         text=True,
         check=False,

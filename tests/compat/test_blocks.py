@@ -58,6 +58,30 @@ def test_a_block_with_an_executor_is_entered_once() -> None:
         asyncio.run(main(executor))
 
 
+@pytest.mark.parametrize("has_executor", [True, False])
+def test_a_task_that_outlives_its_block_goes_on_around_it(
+    *, has_executor: bool
+) -> None:
+    thread = sync_to_async(ident)
+
+    async def main(executor: ThreadPoolExecutor | None) -> None:
+        left = asyncio.Event()
+
+        async def late() -> int:
+            await left.wait()
+            return await thread()
+
+        outside = await thread()
+        async with ThreadSensitiveContext(executor=executor):
+            assert await thread() != outside
+            task = asyncio.create_task(late())
+        left.set()
+        assert await task == outside
+
+    with ThreadPoolExecutor(1) as executor:
+        asyncio.run(main(executor if has_executor else None))
+
+
 def test_a_block_left_in_another_task() -> None:
     async def main() -> None:
         block = ThreadSensitiveContext()
@@ -161,6 +185,29 @@ def test_what_the_thread_works_for() -> None:
     asyncio.run(main())
     assert getattr(threadlocal, "main_event_loop", None) is None
     assert getattr(threadlocal, "main_event_loop_pid", None) is None
+
+
+def test_the_loop_of_a_thread_cannot_be_set() -> None:
+    threadlocal: Any = SyncToAsync.threadlocal
+    with pytest.raises(AttributeError):
+        threadlocal.main_event_loop = None
+
+
+def test_tables_that_only_asgiref_keeps_are_empty() -> None:
+    def look() -> list[object]:
+        return [
+            *AsyncToSync.loop_thread_executors,
+            *AsyncToSync.context_to_thread_executor,
+            SyncToAsync.deadlock_context.get(None),
+        ]
+
+    async def main() -> list[object]:
+        async with ThreadSensitiveContext():
+            return await sync_to_async(look)()
+
+    with AsyncSingleThreadContext():
+        assert async_to_sync(main)() == [None]
+    assert not list(SyncToAsync.context_to_thread_executor)
 
 
 def test_the_single_thread_executor_is_the_shared_thread() -> None:

@@ -1,6 +1,7 @@
 """`asgibridge.compat.sync`, called as asgiref's users call it."""
 
 import asyncio
+import copy
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from asgibridge import Bridge
+from asgibridge.bridge import Inside
 from asgibridge.compat import configure, default_bridge
 from asgibridge.compat._default import DEFAULT
 from asgibridge.compat.sync import (
@@ -21,7 +23,7 @@ from asgibridge.compat.sync import (
     markcoroutinefunction,
     sync_to_async,
 )
-from asgibridge.errors import BridgeClosedError, ExecutorClosedError
+from asgibridge.errors import BridgeClosedError, ExecutorClosedError, OptionError
 
 tenant: ContextVar[str] = ContextVar("tenant")
 
@@ -149,6 +151,18 @@ def test_an_executor_needs_code_that_is_not_thread_sensitive() -> None:
         assert run(mine).startswith("mine")
 
 
+def test_without_an_executor_the_bridges_workers_run_it() -> None:
+    """Not the loop's default executor, which belongs to one loop."""
+    worker = sync_to_async(name_of_thread, thread_sensitive=False)
+
+    async def main() -> str:
+        with ThreadPoolExecutor(1, thread_name_prefix="loops") as executor:
+            asyncio.get_running_loop().set_default_executor(executor)
+            return await worker()
+
+    assert asyncio.run(main()).startswith("compat-worker")
+
+
 def test_wrappers_follow_configure(default: Bridge) -> None:
     there = sync_to_async(name_of_thread)
 
@@ -177,6 +191,81 @@ def test_a_bridge_is_built_when_needed_and_closed_when_replaced() -> None:
     assert default_bridge() is not built
 
 
+def join_what_closes() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "asgibridge-close":
+            thread.join(60)
+            assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("wrong", [Bridge, "default", False])
+def test_configure_refuses_what_is_no_bridge(default: Bridge, wrong: Any) -> None:
+    with pytest.raises(OptionError, match=r"takes an asgibridge.Bridge or None, got"):
+        configure(wrong)
+    assert default_bridge() is default
+
+
+def test_configure_on_a_loop_that_a_call_waits_for() -> None:
+    configure()
+    built = default_bridge()
+    started, release = threading.Event(), threading.Event()
+
+    def block() -> bool:
+        started.set()
+        return release.wait(60)
+
+    async def main() -> bool:
+        task = asyncio.create_task(sync_to_async(block)())
+        while not started.is_set():
+            await asyncio.sleep(0)
+        configure()
+        assert default_bridge() is not built
+        release.set()  # as this loop alone would do it
+        return await task
+
+    assert asyncio.run(main()) is True
+    join_what_closes()
+    assert "closed" in repr(built)
+
+
+def reconfigure() -> None:
+    configure()
+
+
+async def areconfigure() -> None:
+    configure()
+
+
+# Wrappers are made anew: one keeps the last bridge that it has worked on.
+def in_sensitive_call() -> None:
+    run(sync_to_async(reconfigure))
+
+
+def in_call_of_a_worker() -> None:
+    run(sync_to_async(reconfigure, thread_sensitive=False))
+
+
+def on_its_loop() -> None:
+    async_to_sync(areconfigure)()
+
+
+def on_a_thread_that_waits() -> None:
+    async_to_sync(sync_to_async(reconfigure))()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [in_sensitive_call, in_call_of_a_worker, on_its_loop, on_a_thread_that_waits],
+)
+def test_configure_in_a_call_of_the_bridge(call: Callable[[], object]) -> None:
+    configure()
+    built = default_bridge()
+    call()
+    join_what_closes()
+    assert "closed" in repr(built)
+    assert default_bridge() is not built
+
+
 @pytest.mark.parametrize("abandons", [True, False])
 def test_what_a_cancellation_does_is_configured(
     default: Bridge, *, abandons: bool
@@ -200,6 +289,47 @@ def test_what_a_cancellation_does_is_configured(
         return bool(done)
 
     assert asyncio.run(main()) is abandons
+
+
+def test_what_an_abandoned_call_raises_is_reported() -> None:
+    started, release = threading.Event(), threading.Event()
+
+    def fail() -> None:
+        started.set()
+        release.wait(60)
+        raise LookupError("late")
+
+    async def main() -> BaseException:
+        loop = asyncio.get_running_loop()
+        reported: asyncio.Future[BaseException] = loop.create_future()
+        loop.set_exception_handler(
+            lambda _, context: reported.set_result(context["exception"])
+        )
+        task = asyncio.create_task(sync_to_async(fail)())
+        while not started.is_set():
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        release.set()
+        return await asyncio.wait_for(reported, 60)
+
+    assert str(asyncio.run(main())) == "late"
+
+
+def test_wrappers_can_be_copied_before_and_after_a_call() -> None:
+    """As asgiref's can: objects that have one are copied with it."""
+
+    async def seven() -> int:
+        return 7
+
+    there, blocking = sync_to_async(lambda: 7), async_to_sync(seven)
+    for _ in range(2):
+        for copied in (copy.copy(there), copy.deepcopy(there)):
+            assert run(copied) == 7
+        for again in (copy.copy(blocking), copy.deepcopy(blocking)):
+            assert again() == 7
+        assert run(there) == blocking() == 7
 
 
 def test_calls_with_the_same_context_see_each_other() -> None:
@@ -343,3 +473,46 @@ def test_marks() -> None:
     assert not iscoroutinefunction(thing)
     assert markcoroutinefunction(thing) is thing
     assert iscoroutinefunction(thing)
+
+
+@pytest.fixture
+def call_meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[object]]:
+    """Return what has another thread call something while a wrapper is prepared."""
+
+    def stage(method: str, fn: Callable[[], object]) -> list[object]:
+        original = getattr(Inside, method)
+        found: list[object] = []
+
+        def prepare(*args: Any, **kwargs: Any) -> Any:
+            with monkeypatch.context() as patch, ThreadPoolExecutor(1) as other:
+                patch.setattr(Inside, method, original)
+                found.append(other.submit(fn).result(60))
+            return original(*args, **kwargs)
+
+        monkeypatch.setattr(Inside, method, prepare)
+        return found
+
+    return stage
+
+
+def test_two_threads_call_a_new_wrapper_of_an_async_function(
+    call_meanwhile: Callable[..., list[object]],
+) -> None:
+    """As in a threaded WSGI server, whose threads share the middleware."""
+
+    async def fn() -> int:
+        return 7
+
+    blocking = async_to_sync(fn)
+    found = call_meanwhile("unchecked_sync", blocking)
+    assert blocking() == 7
+    assert found == [7]
+
+
+def test_two_loops_call_a_new_wrapper_of_a_blocking_function(
+    call_meanwhile: Callable[..., list[object]],
+) -> None:
+    there = sync_to_async(lambda: 7)
+    found = call_meanwhile("unchecked_async", lambda: run(there))
+    assert run(there) == 7
+    assert found == [7]

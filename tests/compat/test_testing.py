@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import Any
 
@@ -74,6 +75,47 @@ def test_timeouts_end_the_application() -> None:
                 await wait(talk, timeout=0.001)
             assert talk.future.cancelled()
             await talk.wait()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "talk_to",
+    [
+        lambda talk: talk.send_input("late"),
+        lambda talk: talk.receive_output(60),
+        lambda talk: talk.receive_nothing(60),
+    ],
+    ids=["send_input", "receive_output", "receive_nothing"],
+)
+def test_there_is_nobody_to_talk_to_after_a_timeout(
+    talk_to: Callable[[ApplicationCommunicator], Awaitable[object]],
+) -> None:
+    """As with asgiref, and as Channels' tests expect it of `disconnect`."""
+
+    async def main() -> None:
+        talk = ApplicationCommunicator(wait_for_ever, {})
+        with pytest.raises(TimeoutError):
+            await talk.receive_output(0.001)
+        with pytest.raises(asyncio.CancelledError):
+            await talk_to(talk)
+        await talk.wait()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("method", ["wait", "receive_output"])
+def test_whoever_waits_can_be_cancelled(method: str) -> None:
+    """Not swallowed, as by asgiref: it is not the application's cancellation."""
+
+    async def main() -> None:
+        talk = ApplicationCommunicator(wait_for_ever, {})
+        task = asyncio.create_task(getattr(talk, method)(60))
+        await asyncio.sleep(0)
+        task.cancel("enough")
+        with pytest.raises(asyncio.CancelledError, match="enough"):
+            await task
+        talk.stop(exceptions=False)
 
     asyncio.run(main())
 

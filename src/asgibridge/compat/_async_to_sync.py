@@ -10,9 +10,8 @@ from contextvars import Context, copy_context
 from functools import partial, update_wrapper
 from typing import Any, Final, Generic, ParamSpec, TypeVar
 
-from ..bridge import Inside
 from ..loops import running_loop_or_none
-from ._default import DEFAULT
+from ._default import DEFAULT, UNMADE
 from ._marks import is_async, runs_when_awaited
 from ._state import (
     ASYNC_SINGLE_THREAD_CONTEXT,
@@ -60,8 +59,8 @@ class AsyncToSync(Generic[P, R]):
         self.awaitable = awaitable
         self.force_new_loop = force_new_loop
         self._runs_when_awaited = runs_when_awaited(awaitable)
-        self._inside: Inside | None = None
-        self._crossing: Callable[..., R]
+        # Both at once: other threads may call this as well.
+        self._crossing: tuple[object, Callable[..., R]] = UNMADE
         owner = getattr(awaitable, "__self__", None)
         if owner is not None:
             self.__self__ = owner
@@ -81,12 +80,14 @@ class AsyncToSync(Generic[P, R]):
             self._check_no_loop()
             result: R = self._wait_for(self.awaitable(*args, **kwargs))
             return result
-        if self._inside is not DEFAULT.current or self._inside is None:
-            self._inside = DEFAULT.get()
-            self._crossing = self._inside.unchecked_sync(
+        made_for, crossing = self._crossing
+        if made_for is not DEFAULT.current:
+            choice = DEFAULT.choose()
+            crossing = choice.inside.unchecked_sync(
                 self.awaitable, force_new_loop=self.force_new_loop
             )
-        return self._crossing(*args, **kwargs)
+            self._crossing = choice, crossing
+        return crossing(*args, **kwargs)
 
     def __get__(self, parent: Any, objtype: object) -> Callable[..., R]:  # noqa: ANN401  # an instance of whatever has the method
         """Bind the instance, for methods."""

@@ -3,14 +3,14 @@
 import sys
 from asyncio import AbstractEventLoop, get_running_loop
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Executor
 from contextvars import Context
 from functools import WRAPPER_ASSIGNMENTS, partial, update_wrapper
 from types import FunctionType, MethodType, TracebackType
 from typing import Any, Final, Generic, ParamSpec, TypeAlias, TypeVar
 
-from ..bridge import Inside
 from ..types import BlockingExecutor
-from ._default import DEFAULT
+from ._default import DEFAULT, UNMADE, Choice
 from ._marks import is_async, markcoroutinefunction
 from ._state import CONTEXT_EXECUTORS, DEADLOCK_CONTEXT, THREAD_SENSITIVE_CONTEXT
 from ._turns import turn_of
@@ -45,7 +45,8 @@ class SyncToAsync(Generic[P, R]):
             for thread-sensitive code.
     """
 
-    single_thread_executor: SingleThreadExecutor = SingleThreadExecutor()
+    # Others may be put here: see SharedThread.
+    single_thread_executor: Executor = SingleThreadExecutor()
     threadlocal: ThreadView = ThreadView()
     thread_sensitive_context = THREAD_SENSITIVE_CONTEXT
     context_to_thread_executor = CONTEXT_EXECUTORS
@@ -69,9 +70,8 @@ class SyncToAsync(Generic[P, R]):
         self.context = context
         self._thread_sensitive = thread_sensitive
         self._executor = executor
-        self._inside: Inside | None = None
-        self._abandons = False
-        self._crossing: Callable[..., Coroutine[Any, Any, R]]
+        # Both at once: other threads may call this as well.
+        self._crossing: tuple[object, Callable[..., Coroutine[Any, Any, R]]] = UNMADE
         owner = getattr(func, "__self__", None)
         if owner is not None:
             self.__self__ = owner
@@ -86,17 +86,15 @@ class SyncToAsync(Generic[P, R]):
             or "thread_handler" in self.__dict__
         ):
             return await self._call_handler(args, kwargs)
-        if (
-            self._inside is not DEFAULT.current
-            or self._inside is None
-            or self._abandons is not DEFAULT.abandons
-        ):
-            self._inside, self._abandons = DEFAULT.get(), DEFAULT.abandons
-            self._crossing = self._cross(self.func)
+        made_for, crossing = self._crossing
+        if made_for is not DEFAULT.current:
+            choice = DEFAULT.choose()
+            crossing = self._cross(choice, self.func)
+            self._crossing = choice, crossing
         if self.context is not None:
             async with turn_of(self.context):
-                return await self._crossing(*args, **kwargs)
-        return await self._crossing(*args, **kwargs)
+                return await crossing(*args, **kwargs)
+        return await crossing(*args, **kwargs)
 
     def __get__(
         self,
@@ -134,13 +132,15 @@ class SyncToAsync(Generic[P, R]):
         except BaseException:  # noqa: BLE001  # the caller is handling it
             return func(*args, **kwargs)
 
-    def _cross(self, fn: Callable[..., T]) -> Callable[..., Coroutine[Any, Any, T]]:
-        return DEFAULT.get().unchecked_async(
+    def _cross(
+        self, choice: Choice, fn: Callable[..., T]
+    ) -> Callable[..., Coroutine[Any, Any, T]]:
+        return choice.inside.unchecked_async(
             fn,
             thread_sensitive=self._thread_sensitive,
             executor=self._executor,
             context=self.context,
-            abandon_on_cancel=DEFAULT.abandons,
+            abandon_on_cancel=choice.abandons,
         )
 
     async def _call_handler(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
@@ -149,10 +149,20 @@ class SyncToAsync(Generic[P, R]):
         child = partial(self.func, *args, **kwargs)
         handler: Callable[..., R] = self.thread_handler
         loop, exc_info = get_running_loop(), sys.exc_info()
-        return await self._cross(handler)(loop, exc_info, list[Any](), _run, child)
+        crossing = self._cross(DEFAULT.choose(), handler)
+        return await crossing(loop, exc_info, list[Any](), _run, child)
 
 
 _THREAD_HANDLER: Final[object] = SyncToAsync.__dict__["thread_handler"]
+_OWN_THREAD: Final[object] = SyncToAsync.single_thread_executor
+
+
+def _replacement() -> Executor | None:
+    executor = SyncToAsync.single_thread_executor
+    return None if executor is _OWN_THREAD else executor
+
+
+DEFAULT.replacement = _replacement
 
 
 def _run(child: Callable[[], T]) -> T:

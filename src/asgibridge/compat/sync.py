@@ -16,10 +16,14 @@ from ._marks import (
     markcoroutinefunction,
 )
 from ._sync_to_async import SyncToAsync
+from .current_thread_executor import CurrentThreadExecutor
+from .local import Local
 
 __all__ = (
     "AsyncSingleThreadContext",
     "AsyncToSync",
+    "CurrentThreadExecutor",
+    "Local",
     "SyncToAsync",
     "ThreadSensitiveContext",
     "async_to_sync",

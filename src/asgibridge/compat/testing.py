@@ -58,7 +58,8 @@ class ApplicationCommunicator:
         try:
             async with asyncio.timeout(timeout):
                 await asyncio.wait([future])
-            self._raise_its_error()
+            if not future.cancelled():
+                future.result()
         finally:
             await self._cancel()
 
@@ -78,7 +79,11 @@ class ApplicationCommunicator:
             self.stop(exceptions=False)
 
     async def send_input(self, message: Any) -> None:  # noqa: ANN401  # any event
-        """Give the application an event; raise what it raised if it has ended."""
+        """Give the application an event; raise what it raised if it has ended.
+
+        Raises:
+            asyncio.CancelledError: If it was cancelled, as after a timeout.
+        """
         self._raise_its_error()
         await self.input_queue.put(message)
 
@@ -121,10 +126,13 @@ class ApplicationCommunicator:
         return False
 
     def _raise_its_error(self) -> None:
-        """Raise what the application raised; start it, if it is not."""
-        future = self.future
-        if future.done() and not future.cancelled():
-            future.result()
+        """Raise what the application raised; start it, if it is not.
+
+        `asyncio.CancelledError`, if it was cancelled: tests for Channels expect
+        that after a timeout.
+        """
+        if self.future.done():
+            self.future.result()
 
     async def _cancel(self) -> None:
         future = self.future
