@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from asgibridge import Bridge
-from asgibridge.errors import ExecutorClosedError, OptionError
+from asgibridge.errors import ExecutorClosedError, LoopStoppedError, OptionError
 from asgibridge.executors import CurrentThreadExecutor, InThreadLoopRunner
 from asgibridge.loops import signals_of
 from tests.staging import PATIENCE, Gate, in_thread, is_closed
@@ -190,6 +190,35 @@ def test_exceptions_and_leftovers(bridge: Bridge) -> None:
     with pytest.raises(LookupError):
         bridge.async_to_sync(fail)()
     assert tasks[0].cancelled()
+
+
+def test_a_coroutine_that_stops_its_loop(bridge: Bridge) -> None:
+    """Nobody would go on with it: an error, and the coroutine is ended."""
+    ended: list[bool] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().stop()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(True)
+
+    with pytest.raises(LoopStoppedError, match="was stopped by the code that it runs"):
+        bridge.async_to_sync(main)()
+    assert ended == [True]
+
+
+def test_forgetting_makes_it_new(factory: Factory) -> None:
+    """As in a forked child: open, whatever the parent was doing with its lock."""
+    runner = InThreadLoopRunner(loop_factory=factory)
+    runner._moving.acquire()
+    runner.close()
+    runner.forget()
+    with CurrentThreadExecutor() as caller:
+        coro = asyncio.sleep(0, 5)
+        assert runner.run(coro, context=copy_context(), caller=caller) == 5
+    assert not runner._moving.locked()
+    runner.close()
 
 
 def test_a_signal_handler_that_is_left_behind(bridge: Bridge) -> None:
