@@ -208,19 +208,6 @@ def test_a_coroutine_that_stops_its_loop(bridge: Bridge) -> None:
     assert ended == [True]
 
 
-def test_forgetting_makes_it_new(factory: Factory) -> None:
-    """As in a forked child: open, whatever the parent was doing with its lock."""
-    runner = InThreadLoopRunner(loop_factory=factory)
-    runner._moving.acquire()
-    runner.close()
-    runner.forget()
-    with CurrentThreadExecutor() as caller:
-        coro = asyncio.sleep(0, 5)
-        assert runner.run(coro, context=copy_context(), caller=caller) == 5
-    assert not runner._moving.locked()
-    runner.close()
-
-
 def test_a_signal_handler_that_is_left_behind(bridge: Bridge) -> None:
     """Only the main thread can take it away, so the loop ends without it."""
 
