@@ -202,8 +202,9 @@ class Bridge(BeyondCalls):
                 back.  "share": those of its caller, in the caller's very
                 context, so that tokens can be reset on either side; no other
                 task may be given that context.  A `contextvars.Context`: those
-                of that context, where changes are put when the call has ended.
-                None takes the bridge's mode.
+                of that context, in a copy, from which changes are put there when
+                the call has ended; of several calls at once none sees what the
+                others set.  None takes the bridge's mode.
 
         Raises:
             NotSyncError: If *fn* is async, a generator function or no callable.
