@@ -6,11 +6,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import Context, ContextVar, Token
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from asgibridge import Bridge
+from asgibridge.bridge._context_modes import CallInContext
 from asgibridge.errors import ExecutorClosedError
 from asgibridge.executors import ThreadSensitivePool
 from tests.staging import PATIENCE, BareExecutor, Gate, run, settled
@@ -183,6 +185,21 @@ def test_a_call_cancelled_before_its_coroutine_begins(bridge: Bridge) -> None:
         gate.open()
         with pytest.raises(asyncio.CancelledError):
             await task
+
+    run(main)
+
+
+def test_a_coroutine_that_its_asker_has_taken_back(bridge: Bridge) -> None:
+    """The asking thread was interrupted before the task was woken for it."""
+
+    async def main() -> None:
+        engine = bridge._engine
+        mailbox = engine.mailbox_of(asyncio.get_running_loop())
+        call = CallInContext(engine, mailbox, int, (), {}, False, Context())  # noqa: FBT003  # as the wrapper makes it
+        hosted: Any = SimpleNamespace(claim=lambda: False)
+        assert list(call._host(hosted)) == []
+        call.is_cancelled = True
+        assert list(call._host(hosted)) == []
 
     run(main)
 
