@@ -129,6 +129,8 @@ class WorkerThread:
         while True:
             try:
                 work = take() if items else get(timeout)
+            except IndexError:  # withdrawn just now
+                continue
             except Empty:
                 if self._owner is None or self._owner.may_end(self):
                     return
