@@ -353,6 +353,37 @@ def test_what_waits_for_a_thread_of_its_own_is_reported(
     )
 
 
+def test_a_thread_that_waits_for_another_bridge_is_reported(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It serves that bridge's calls only; the call is not waited for in silence."""
+    with Bridge(stuck_after=0.002) as bridge, Bridge() as other:
+        logger = logging.getLogger("asgibridge")
+
+        async def inner() -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            cancel = task.cancel
+
+            class Canceller(logging.Handler):
+                def emit(self, record: logging.LogRecord) -> None:
+                    cancel()
+
+            logger.addHandler(canceller := Canceller())
+            try:
+                await bridge.sync_to_async(int)()
+            finally:
+                logger.removeHandler(canceller)
+
+        def in_between() -> str:
+            with pytest.raises(asyncio.CancelledError):
+                other.async_to_sync(inner)()
+            return "went on"
+
+        assert bridge.async_to_sync(bridge.sync_to_async(in_between))() == "went on"
+    assert f"in_between on thread {get_ident()}" in caplog.records[0].getMessage()
+
+
 def test_a_thread_that_waits_says_so(bridge: Bridge) -> None:
     """In place of an address in memory."""
     frame = Frame(bridge._engine.threads.state, None)
