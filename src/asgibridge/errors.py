@@ -71,6 +71,10 @@ class OptionError(BridgeError, TypeError):
     """Raised for options that contradict each other or have no meaning."""
 
 
+class OptionValueError(OptionError, ValueError):
+    """Raised for an option of the right type whose value has no meaning."""
+
+
 class RunningLoopError(BridgeError, RuntimeError):
     """Raised when blocking a thread would block the event loop running on it."""
 

@@ -144,7 +144,7 @@ def test_errand_that_is_destroyed_with_its_loop(bridge: Bridge) -> None:
         await Suspended()
 
     engine = bridge._engine
-    frame = Frame(engine.threads.state.inbox, None)
+    frame = Frame(engine.threads.state, None)
     context = contextvars.copy_context()
     errand = Errand(frame, context, context.copy(), suspend, ())
     serving = errand.serve(engine)

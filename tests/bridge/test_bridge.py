@@ -71,6 +71,14 @@ def test_threads_have_the_name_of_the_bridge() -> None:
     [
         ({"stuck_after": 0}, r"stuck_after is in seconds and above 0, got 0$"),
         ({"stuck_after": -1.5}, r"got -1.5$"),
+        ({"stuck_after": float("nan")}, r"got nan$"),
+        ({"stuck_after": "1"}, r"got '1'$"),
+        ({"thread_sensitive": 3}, r"thread_sensitive needs a method `submit`, got 3$"),
+        (
+            {"workers": asyncio},
+            r"workers needs a method `submit`, got <module 'asyncio",
+        ),
+        ({"runner": "a"}, r"runner needs a method `run`, got 'a'$"),
         ({"context": "mine"}, r"""context is "copy" or "share", got 'mine'$"""),
     ],
 )

@@ -2,17 +2,20 @@
 
 import asyncio
 import contextvars
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import Context, ContextVar, Token
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from asgibridge import Bridge
+from asgibridge.bridge._context_modes import CallInContext
 from asgibridge.errors import ExecutorClosedError
 from asgibridge.executors import ThreadSensitivePool
-from tests.staging import BareExecutor, Gate, run, settled
+from tests.staging import PATIENCE, BareExecutor, Gate, run, settled
 
 variable: ContextVar[str] = ContextVar("variable", default="nothing")
 
@@ -83,10 +86,126 @@ def test_the_callers_own_context_given_explicitly(bridge: Bridge) -> None:
     Context().run(run, main)
 
 
+@pytest.mark.parametrize("is_callers_own", [False, True])
+def test_a_coroutine_below_a_call_in_an_explicit_context(
+    bridge: Bridge, *, is_callers_own: bool
+) -> None:
+    """It sees and sets the function's variables; none of it gets to other contexts."""
+    seen: list[str] = []
+    tasks: list[object] = []
+
+    async def look_and_set() -> None:
+        tasks.append(asyncio.current_task())
+        seen.append(variable.get())
+        variable.set("set by the coroutine")
+
+    def work() -> None:
+        variable.set("set by the function")
+        bridge.async_to_sync(look_and_set)()
+        seen.append(variable.get())
+
+    context = Context()
+
+    async def call() -> str:
+        await bridge.sync_to_async(work, context=context)()
+        return variable.get()
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        own = context if is_callers_own else contextvars.copy_context()
+        task = loop.create_task(call(), context=own)
+        there = await task
+        assert there == ("set by the coroutine" if is_callers_own else "nothing")
+        assert (tasks == [task]) is is_callers_own
+
+    Context().run(run, main)
+    assert seen == ["set by the function", "set by the coroutine"]
+    assert context[variable] == "set by the coroutine"
+
+
+@pytest.mark.parametrize("may_abandon", [False, True])
+def test_a_cancelled_call_in_an_explicit_context(
+    bridge: Bridge, *, may_abandon: bool
+) -> None:
+    """The coroutine that its function waits for is cancelled, and none begins then."""
+    ended: list[str] = []
+    function_ended = threading.Event()
+
+    async def main() -> None:
+        inside = asyncio.Event()
+
+        async def wait() -> None:
+            inside.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.append("coroutine")
+
+        back = bridge.async_to_sync(wait)
+
+        def work() -> None:
+            for _ in range(2):
+                with pytest.raises(asyncio.CancelledError):
+                    back()
+            ended.append("function")
+            function_ended.set()
+
+        call = bridge.sync_to_async(
+            work, context=Context(), abandon_on_cancel=may_abandon
+        )
+        task = asyncio.ensure_future(call())
+        await inside.wait()
+        task.cancel("why")
+        with pytest.raises(asyncio.CancelledError, match="why"):
+            await task
+        assert may_abandon or function_ended.is_set()
+        await asyncio.to_thread(function_ended.wait, PATIENCE)
+
+    run(main)
+    assert ended == ["coroutine", "function"]
+
+
+def test_a_call_cancelled_before_its_coroutine_begins(bridge: Bridge) -> None:
+    """The coroutine of a call in an explicit context is refused, and never runs."""
+    gate = Gate()
+
+    async def nothing() -> None:
+        raise AssertionError
+
+    def work() -> None:
+        gate()
+        bridge.async_to_sync(nothing)()
+
+    async def main() -> None:
+        call = bridge.sync_to_async(work, context=Context())
+        task = asyncio.ensure_future(call())
+        await gate.entered_async()
+        task.cancel()
+        await settled()
+        gate.open()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    run(main)
+
+
+def test_a_coroutine_that_its_asker_has_taken_back(bridge: Bridge) -> None:
+    """The asking thread was interrupted before the task was woken for it."""
+
+    async def main() -> None:
+        engine = bridge._engine
+        mailbox = engine.mailbox_of(asyncio.get_running_loop())
+        call = CallInContext(engine, mailbox, int, (), {}, False, Context())  # noqa: FBT003  # as the wrapper makes it
+        hosted: Any = SimpleNamespace(claim=lambda: False)
+        assert list(call._host(hosted)) == []
+        call.is_cancelled = True
+        assert list(call._host(hosted)) == []
+
+    run(main)
+
+
 def test_an_explicit_context_keeps_the_thread(bridge: Bridge) -> None:
     """Where thread-sensitive code runs is the caller's affair, not the context's."""
-    import threading  # noqa: PLC0415  # only here
-
     call = bridge.sync_to_async(threading.get_ident, context=Context())
 
     async def main() -> int:

@@ -1,8 +1,12 @@
 """Waits that could never end: run on the thread that waits, or diagnosed."""
 
 import asyncio
+import logging
+import re
 import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import get_ident
 from types import SimpleNamespace
 from typing import Any
@@ -11,8 +15,14 @@ import pytest
 
 from asgibridge import Bridge
 from asgibridge.bridge import _waiting, _watch
-from asgibridge.executors import ThreadSensitivePool, WorkerPool
-from tests.staging import Gate, run, settled
+from asgibridge.bridge._places import Frame
+from asgibridge.executors import (
+    PerCallLoopRunner,
+    PersistentLoopRunner,
+    ThreadSensitivePool,
+    WorkerPool,
+)
+from tests.staging import PATIENCE, Gate, run, settled
 
 
 @pytest.fixture(autouse=True)
@@ -268,6 +278,119 @@ def test_a_coroutine_that_may_go_on_is_left_alone(bridge: Bridge) -> None:
     run(main)
 
 
+@contextmanager
+def opened_by_a_report(gate: Gate) -> Iterator[None]:
+    """Open *gate* when something was reported."""
+
+    class Opener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            gate.open()
+
+    logger, opener = logging.getLogger("asgibridge"), Opener()
+    logger.addHandler(opener)
+    yield
+    logger.removeHandler(opener)
+
+
+@pytest.mark.parametrize("make_runner", [PerCallLoopRunner, PersistentLoopRunner])
+@pytest.mark.parametrize("begins_later", [False, True])
+def test_what_waits_for_the_callers_thread_is_reported(
+    caplog: pytest.LogCaptureFixture,
+    make_runner: Callable[[], PerCallLoopRunner | PersistentLoopRunner],
+    *,
+    begins_later: bool,
+) -> None:
+    """With the function that is in the way and its thread, as on any other thread."""
+    gate = Gate()
+    with (
+        make_runner() as runner,
+        Bridge(runner=runner, stuck_after=0.002) as bridge,
+    ):
+        sensitive = bridge.sync_to_async(gate)
+
+        async def second() -> int:
+            if begins_later:  # by then the first is not queued any more, but runs
+                await gate.entered_async()
+            return await bridge.sync_to_async(int)()
+
+        async def main() -> list[object]:
+            return list(await asyncio.gather(sensitive(), second()))
+
+        with opened_by_a_report(gate):
+            assert bridge.async_to_sync(main)() == ["out", 0]
+    (message,) = {record.getMessage() for record in caplog.records}
+    assert re.fullmatch(
+        rf"int has waited \d\.\d s to be started, behind <.*Gate.*> on thread "
+        rf"{get_ident()}",
+        message,
+    )
+
+
+def test_what_waits_for_a_thread_of_its_own_is_reported(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """With what it waits for, where no thread is there yet."""
+    gate = Gate()
+    with (
+        ThreadSensitivePool(max_workers=1, name="capped") as pool,
+        Bridge(thread_sensitive=pool, stuck_after=0.002) as bridge,
+    ):
+
+        async def scoped(fn: Callable[[], object]) -> object:
+            async with bridge.thread_sensitive_context():
+                return await bridge.sync_to_async(fn)()
+
+        async def main() -> None:
+            first = asyncio.create_task(scoped(gate))
+            await gate.entered_async()
+            second = asyncio.create_task(scoped(int))
+            assert list(await asyncio.gather(first, second)) == ["out", 0]
+
+        with opened_by_a_report(gate):
+            run(main)
+    assert "behind other calls of a thread_sensitive_context, which waits" in (
+        caplog.records[0].getMessage()
+    )
+
+
+def test_a_thread_that_waits_for_another_bridge_is_reported(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It serves that bridge's calls only; the call is not waited for in silence."""
+    with Bridge(stuck_after=0.002) as bridge, Bridge() as other:
+        logger = logging.getLogger("asgibridge")
+
+        async def inner() -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            cancel = task.cancel
+
+            class Canceller(logging.Handler):
+                def emit(self, record: logging.LogRecord) -> None:
+                    cancel()
+
+            logger.addHandler(canceller := Canceller())
+            try:
+                await bridge.sync_to_async(int)()
+            finally:
+                logger.removeHandler(canceller)
+
+        def in_between() -> str:
+            with pytest.raises(asyncio.CancelledError):
+                other.async_to_sync(inner)()
+            return "went on"
+
+        assert bridge.async_to_sync(bridge.sync_to_async(in_between))() == "went on"
+    assert f"in_between on thread {get_ident()}" in caplog.records[0].getMessage()
+
+
+def test_a_thread_that_waits_says_so(bridge: Bridge) -> None:
+    """In place of an address in memory."""
+    frame = Frame(bridge._engine.threads.state, None)
+    assert str(frame) == f"thread {get_ident()}, which waits for async code"
+    frame.close()
+
+
 def test_the_watch_ends_with_the_last_wait(bridge: Bridge) -> None:
     """While nothing waits there is no timer; the next call begins a new one."""
     gate = Gate()
@@ -284,6 +407,33 @@ def test_the_watch_ends_with_the_last_wait(bridge: Bridge) -> None:
         assert mailbox.watch is None
         await bridge.sync_to_async(int)()
         assert mailbox.watch is not watch
+
+    run(main)
+
+
+def test_a_loop_for_one_call_is_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The watch's timer, which still is to look, goes with the call."""
+    monkeypatch.setattr(_watch, "LOOK_SECONDS", PATIENCE)
+    with PerCallLoopRunner() as runner, Bridge(runner=runner) as bridge:
+
+        async def main() -> int:
+            await bridge.sync_to_async(int, thread_sensitive=False)()
+            return id(asyncio.get_running_loop())
+
+        first, second = bridge.async_to_sync(main)(), bridge.async_to_sync(main)()
+        assert [id(loop) for loop in runner._loops._idle] == [first] == [second]
+
+
+def test_the_end_of_a_watch_on_a_loop_for_all(bridge: Bridge) -> None:
+    """Its timer, which nobody keeps, finds nothing to look after."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        mailbox = bridge._engine.mailbox_of(loop)
+        watch = _watch.Watch(bridge._engine, mailbox, loop)
+        assert mailbox.watch is watch
+        watch.end()
+        assert mailbox.watch is None
 
     run(main)
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from asgibridge import Bridge
-from asgibridge.errors import ExecutorClosedError, OptionError
+from asgibridge.errors import ExecutorClosedError, LoopStoppedError, OptionError
 from asgibridge.executors import CurrentThreadExecutor, InThreadLoopRunner
 from asgibridge.loops import signals_of
 from tests.staging import PATIENCE, Gate, in_thread, is_closed
@@ -190,6 +190,22 @@ def test_exceptions_and_leftovers(bridge: Bridge) -> None:
     with pytest.raises(LookupError):
         bridge.async_to_sync(fail)()
     assert tasks[0].cancelled()
+
+
+def test_a_coroutine_that_stops_its_loop(bridge: Bridge) -> None:
+    """Nobody would go on with it: an error, and the coroutine is ended."""
+    ended: list[bool] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().stop()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(True)
+
+    with pytest.raises(LoopStoppedError, match="was stopped by the code that it runs"):
+        bridge.async_to_sync(main)()
+    assert ended == [True]
 
 
 def test_a_signal_handler_that_is_left_behind(bridge: Bridge) -> None:

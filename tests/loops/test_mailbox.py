@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import threading
 import weakref
 from asyncio import AbstractEventLoop
@@ -364,5 +365,24 @@ def test_a_letter_that_comes_while_the_loop_looks() -> None:
         assert (seen, waker.count) == ([], 1), "the loop is being woken"
         mailbox.drain()
         assert seen == ["early", "late"]
+
+    run(main)
+
+
+@pytest.mark.skipif(not HAS_EVENTFD, reason="a feature of Linux")
+def test_no_descriptors_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then the loop is woken the public way."""
+
+    def fail(*_: int) -> int:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(os, "eventfd", fail)
+
+    async def main() -> None:
+        mailbox = Mailbox(asyncio.get_running_loop())
+        delivered = asyncio.Event()
+        in_thread(lambda: mailbox.post(Note(delivered.set)))
+        await delivered.wait()
+        mailbox.close()
 
     run(main)

@@ -95,7 +95,7 @@ class Actor:
     def send(self, fn: Callable[..., Awaitable[T]], *args: object) -> Errand[T]:
         """Have ``fn(*args)`` run in the task, without waiting."""
         engine = self._engine
-        frame = Frame(engine.threads.state.inbox, nearest_alive(engine.affinity))
+        frame = Frame(engine.threads.state, nearest_alive(engine.affinity))
         errand = Errand(frame, copy_context(), self._agreed, fn, args)
         try:
             self._call_soon(self._deliver, errand)

@@ -97,9 +97,11 @@ class Bridge(BeyondCalls):
         stuck_after: float = 10.0,
         name: str = "asgibridge",
     ) -> None:
-        if stuck_after <= 0:
+        if not _is_positive(stuck_after):
             msg = f"stuck_after is in seconds and above 0, got {stuck_after!r}"
             raise OptionError(msg)
+        _check_has("submit", thread_sensitive=thread_sensitive, workers=workers)
+        _check_has("run", runner=runner)
         if context not in get_args(ContextMode):
             msg = f'context is "copy" or "share", got {context!r}'
             raise OptionError(msg)
@@ -202,8 +204,9 @@ class Bridge(BeyondCalls):
                 back.  "share": those of its caller, in the caller's very
                 context, so that tokens can be reset on either side; no other
                 task may be given that context.  A `contextvars.Context`: those
-                of that context, where changes are put when the call has ended.
-                None takes the bridge's mode.
+                of that context, in a copy, from which changes are put there when
+                the call has ended; of several calls at once none sees what the
+                others set.  None takes the bridge's mode.
 
         Raises:
             NotSyncError: If *fn* is async, a generator function or no callable.
@@ -232,9 +235,7 @@ class Bridge(BeyondCalls):
                 f"executor=...), or give it to the bridge as thread_sensitive"
             )
             raise OptionError(msg)
-        if not callable(getattr(executor, "submit", None)):
-            msg = f"executor needs a method `submit`, got {executor!r}"
-            raise OptionError(msg)
+        _check_has("submit", executor=executor)
         return FixedRoute(self._engine, _place(executor))
 
     def _wrapper(
@@ -385,3 +386,14 @@ class Bridge(BeyondCalls):
 
 def _place(executor: BlockingExecutor) -> ExecutorPlace:
     return ExecutorPlace(executor, poster(executor))
+
+
+def _is_positive(number: object) -> bool:
+    return isinstance(number, int | float) and number > 0
+
+
+def _check_has(method: str, **parts: object) -> None:
+    for option, part in parts.items():
+        if part is not None and not callable(getattr(part, method, None)):
+            msg = f"{option} needs a method `{method}`, got {part!r}"
+            raise OptionError(msg)

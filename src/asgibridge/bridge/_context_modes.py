@@ -1,7 +1,7 @@
 """Blocking calls that do not work in a copy of the caller's context."""
 
 from asyncio import get_running_loop
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, TypeVar, final
 
@@ -12,6 +12,7 @@ from ._call import BlockingCall
 
 if TYPE_CHECKING:
     from ._engine import Engine
+    from ._hosted import HostedCall
 
 __all__ = ("CallInContext", "SharingCall")
 
@@ -24,7 +25,11 @@ class CallInContext(BlockingCall[T]):
 
     The function works in a copy, and what it set is put into the context when
     the caller goes on: so several calls can have the same context at once, and
-    no task that shares it is ever kept out of it.
+    no task that shares it is ever kept out of it.  What calls set in it that run
+    at the same time is not seen by one another.
+
+    Coroutines that the function waits for run in a task of their own, since the
+    awaiting one works in another context.
     """
 
     __slots__ = ("_given",)
@@ -45,6 +50,20 @@ class CallInContext(BlockingCall[T]):
         # Where the code is, in the logical call stack, is the caller's affair.
         self._context.run(engine.affinity.set, engine.affinity.get())
         self._base = self._context.copy()
+
+    @override
+    def _host(self, hosted: "HostedCall[Any]") -> Generator[Any, None, None]:
+        if self._is_in_given():
+            yield from super()._host(hosted)
+        elif hosted.claim():
+            self._host_apart(hosted)
+        elif self.is_cancelled:
+            # It is meant for the coroutine, as if that ran in this task.
+            if self.inner_cancel is not None:
+                self.inner_cancel()
+            if self._may_abandon:
+                self._is_left = True
+                raise self.cancellation()
 
     @override
     def _write_back(self) -> None:

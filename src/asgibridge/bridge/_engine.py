@@ -91,7 +91,9 @@ class Engine:
         """Look after *call* and others of its loop from now on."""
         loop = call.mailbox.loop()
         if loop is not None:
-            Watch(self, call.mailbox, loop)
+            watch = Watch(self, call.mailbox, loop)
+            if call.mailbox.is_brief and (home := self.homes.get(id(loop))) is not None:
+                home.watch = watch
 
     def keep(self, task: asyncio.Task[Any]) -> None:
         """Keep *task* alive until it is done."""

@@ -66,7 +66,7 @@ class HostedCall(Generic[T]):
     ) -> None:
         self._engine = engine
         self._call = call
-        self.frame: Frame = Frame(state.inbox, nearest_alive(engine.affinity))
+        self.frame: Frame = Frame(state, nearest_alive(engine.affinity))
         self.frame.call = call
         self._fn = fn
         self._args = args

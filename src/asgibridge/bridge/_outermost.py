@@ -56,7 +56,7 @@ class OutermostCall(Generic[T]):
         self._args = args
         self._kwargs = kwargs
         self._handling = sys.exception()
-        self._frame = frame = Frame(state.inbox, parent)
+        self._frame = frame = Frame(state, parent)
         self._outer = frame.call = state.call
         self._runner = runner or engine.runner
         if runner is None and (own_runner := engine.own_runner.get()) is not None:
@@ -100,6 +100,9 @@ class OutermostCall(Generic[T]):
         finally:
             if is_home:
                 del homes[key]
+                if frame.watch is not None:
+                    frame.watch.end()
+                    frame.watch = None
             if self._outer is not None:
                 self._outer.inner_cancel = None
 

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, final
 import attrs
 
 from ..errors import ExecutorClosedError
-from ..executors import CurrentThreadExecutor, Inbox
+from ..executors import CurrentThreadExecutor
 from ..types import BlockingExecutor, LoopRunner, Runnable
 
 if TYPE_CHECKING:
     from ._call import BlockingCall
+    from ._threads import ThreadState
+    from ._watch import Watch
 
 __all__ = ("ExecutorPlace", "Frame", "Place", "nearest_alive")
 
@@ -55,6 +57,11 @@ class Place(Protocol):
         ...
 
     @property
+    def is_free(self) -> bool:
+        """Whether nothing is in the way of the call that was queued last."""
+        ...
+
+    @property
     def has_more(self) -> bool:
         """Whether more is to run there next, as far as that is known."""
         ...
@@ -69,13 +76,26 @@ class Place(Protocol):
 class Frame:
     """A thread that waits for async code, further up in the logical call stack."""
 
-    __slots__ = ("call", "executor", "is_alive", "parent", "post", "runner", "thread")
+    __slots__ = (
+        "_below",
+        "_state",
+        "call",
+        "executor",
+        "is_alive",
+        "parent",
+        "post",
+        "runner",
+        "thread",
+        "watch",
+    )
 
     is_final = True
-    current = None  # it waits for work, so nothing is in the way
 
-    def __init__(self, inbox: Inbox, parent: Place | None) -> None:
-        self.executor: CurrentThreadExecutor = CurrentThreadExecutor(inbox)
+    def __init__(self, state: "ThreadState", parent: Place | None) -> None:
+        self.executor: CurrentThreadExecutor = CurrentThreadExecutor(state.inbox)
+        self._state = state
+        # What the thread is in while it only waits.
+        self._below = state.call
         # Whether the wait goes on.
         self.is_alive: bool = True
         self.parent: Place | None = parent
@@ -85,6 +105,25 @@ class Frame:
         self.call: BlockingCall[Any] | None = None
         # What runs the async code, if it has only one thread for all of it.
         self.runner: LoopRunner | None = None
+        # What looks after calls of the loop that is there for this wait only.
+        self.watch: Watch | None = None
+
+    def __str__(self) -> str:
+        return f"thread {self.thread}, which waits for async code"
+
+    @property
+    def current(self) -> "BlockingCall[Any] | None":
+        call = self._state.call
+        return None if call is self._below else call
+
+    @property
+    def is_free(self) -> bool:
+        inbox = self._state.inbox
+        # A loop that takes turns with calls stands still while they run: there
+        # is nothing to look after.  Else one call may be there, the last one.
+        return inbox.driver is not None or (
+            self._state.call is self._below and len(inbox.queue.items) <= 1
+        )
 
     @property
     def has_more(self) -> bool:
@@ -98,6 +137,7 @@ class Frame:
     def close(self) -> None:
         """End the wait."""
         self.is_alive = False
+        self._below = None  # tasks that outlive the wait keep the frame
         self.executor.close()
 
 
@@ -127,6 +167,11 @@ class ExecutorPlace:
         """What its one thread is running, if it tells."""
         current: Runnable | None = getattr(self.executor, "current", None)
         return current
+
+    @property
+    def is_free(self) -> bool:
+        """Whether its one thread runs nothing, if it tells."""
+        return self.current is None
 
     @property
     def has_more(self) -> bool:

@@ -100,7 +100,7 @@ class SensitiveRoute:
         # Not on a loop that is there for one call only, unless something is in
         # the way: there a timer would cost more than the call.
         mailbox = call.mailbox
-        if mailbox.watch is None and not (mailbox.is_brief and place.current is None):
+        if mailbox.watch is None and not (mailbox.is_brief and place.is_free):
             engine.watch(call)
 
     def place(self) -> Place:

@@ -125,6 +125,10 @@ class _ScopeEntry:
         self.parent: Place | None = parent
         self.is_final: bool = is_final
 
+    def __str__(self) -> str:
+        waits = ", which waits for a thread" if self.thread is None else ""
+        return f"a thread_sensitive_context{waits}"
+
     @property
     def is_alive(self) -> bool:
         return self.scope.is_open
@@ -142,6 +146,10 @@ class _ScopeEntry:
     def current(self) -> Runnable | None:
         current: Runnable | None = getattr(self.executor, "current", None)
         return current
+
+    @property
+    def is_free(self) -> bool:
+        return self.current is None
 
     @property
     def has_more(self) -> bool:

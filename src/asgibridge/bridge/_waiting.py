@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any, TypeGuard
 
-from ..loops import waiter_of
+from ..loops import children_of, waiter_of
 from ._call import BlockingCall
 from ._places import Frame, Place
 
@@ -67,5 +67,4 @@ def _awaited(waiter: object) -> Iterable[object]:
         hosted = current.hosted if is_blocking_call(current) else None
         return () if hosted is None else (hosted.host,)
     # asyncio.gather ends with its last child, or with the first that fails.
-    children: Iterable[object] = getattr(waiter, "_children", ())
-    return children
+    return children_of(waiter)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import weakref
 from asyncio import AbstractEventLoop
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, final
@@ -32,7 +33,7 @@ class Watch:
     not wait cost nothing.
     """
 
-    __slots__ = ("_engine", "_mailbox", "_reported", "_seen")
+    __slots__ = ("_engine", "_mailbox", "_reported", "_seen", "_timer")
 
     def __init__(
         self, engine: "Engine", mailbox: Mailbox, loop: AbstractEventLoop
@@ -43,12 +44,23 @@ class Watch:
         # When each waiting call was first seen; replaced at every look.
         self._seen: dict[BlockingCall[Any], float] = {}
         self._reported: set[BlockingCall[Any]] = set()
+        # Weak, since the handle would keep the loop alive; None where nobody asks.
+        self._timer: weakref.ref[asyncio.TimerHandle] | None = None
         mailbox.watch = self
         self._look_later(loop)
 
+    def end(self) -> None:
+        """Leave no timer in a loop that is there for one call: it has ended."""
+        timer = None if self._timer is None else self._timer()
+        if timer is not None:
+            timer.cancel()
+        self._mailbox.watch = None
+
     def _look_later(self, loop: AbstractEventLoop) -> None:
-        # The handle is not kept: it would keep the loop alive.
-        loop.call_later(min(LOOK_SECONDS, self._engine.stuck_after / 2), self._look)
+        seconds = min(LOOK_SECONDS, self._engine.stuck_after / 2)
+        timer = loop.call_later(seconds, self._look)
+        if self._mailbox.is_brief:
+            self._timer = weakref.ref(timer)
 
     def _look(self) -> None:
         loop = asyncio.get_running_loop()

@@ -9,6 +9,7 @@ import attrs
 
 from ..loops import LoopCache
 from ._forks import forget_after_fork
+from ._options import at_least, check_is_factory, check_seconds
 from ._threads import ThreadCache
 from ._worker import join_all
 
@@ -27,18 +28,21 @@ class LoopOwner:
     """
 
     loop_factory: Callable[[], AbstractEventLoop] | None = attrs.field(
-        default=None, kw_only=True, on_setattr=attrs.setters.frozen
+        default=None,
+        kw_only=True,
+        validator=check_is_factory,
+        on_setattr=attrs.setters.frozen,
     )
     max_idle: int = attrs.field(
         default=8,
         kw_only=True,
-        validator=attrs.validators.ge(0),
+        validator=at_least(0),
         on_setattr=attrs.setters.frozen,
     )
     idle_timeout: float = attrs.field(
         default=10.0,
         kw_only=True,
-        validator=attrs.validators.gt(0),
+        validator=check_seconds,
         on_setattr=attrs.setters.frozen,
     )
     name: str = attrs.field(

@@ -16,6 +16,7 @@ from ..errors import DeadlockError, ExecutorClosedError, NoThreadError
 from ..loops import retire
 from ..types import CallerExecutor
 from ._loop_call import LoopCall
+from ._options import check_is_factory
 from ._worker import deadlock_at_close, start
 
 __all__ = ("PersistentLoopRunner",)
@@ -41,7 +42,10 @@ class PersistentLoopRunner:
     """
 
     loop_factory: Callable[[], AbstractEventLoop] | None = attrs.field(
-        default=None, kw_only=True, on_setattr=attrs.setters.frozen
+        default=None,
+        kw_only=True,
+        validator=check_is_factory,
+        on_setattr=attrs.setters.frozen,
     )
     name: str = attrs.field(
         default="asgibridge-persistent-loop",

@@ -11,6 +11,7 @@ import attrs
 from ..types import Runnable
 from ._crew import Crew
 from ._forks import forget_after_fork
+from ._options import at_least, check_seconds
 from ._work import FutureWork
 
 __all__ = ("WorkerPool",)
@@ -45,13 +46,13 @@ class WorkerPool:
     max_workers: int = attrs.field(
         factory=_default_max_workers,
         kw_only=True,
-        validator=attrs.validators.ge(1),
+        validator=at_least(1),
         on_setattr=attrs.setters.frozen,
     )
     idle_timeout: float = attrs.field(
         default=10.0,
         kw_only=True,
-        validator=attrs.validators.gt(0),
+        validator=check_seconds,
         on_setattr=attrs.setters.frozen,
     )
     name: str = attrs.field(

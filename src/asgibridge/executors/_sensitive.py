@@ -11,6 +11,7 @@ import attrs
 from ..errors import ExecutorClosedError
 from ..types import Runnable
 from ._forks import forget_after_fork
+from ._options import at_least, check_seconds
 from ._threads import ThreadCache, ThreadLease
 from ._work import FutureWork
 from ._worker import WorkerThread, join_all
@@ -44,13 +45,13 @@ class ThreadSensitivePool:
     max_workers: int | None = attrs.field(
         default=None,
         kw_only=True,
-        validator=attrs.validators.optional(attrs.validators.ge(1)),
+        validator=attrs.validators.optional(at_least(1)),
         on_setattr=attrs.setters.frozen,
     )
     idle_timeout: float = attrs.field(
         default=10.0,
         kw_only=True,
-        validator=attrs.validators.gt(0),
+        validator=check_seconds,
         on_setattr=attrs.setters.frozen,
     )
     name: str = attrs.field(

@@ -3,6 +3,7 @@
 from ._bells import Bell as Bell, LockBell as LockBell, open_bell as open_bell
 from ._internals import (
     asyncgen_hooks as asyncgen_hooks,
+    children_of as children_of,
     context_unchanged as context_unchanged,
     has_more_ready as has_more_ready,
     running_loop_or_none as running_loop_or_none,
@@ -32,6 +33,7 @@ __all__ = (
     "MailboxRegistry",
     "RecyclableLoop",
     "asyncgen_hooks",
+    "children_of",
     "context_unchanged",
     "end_tasks",
     "has_more_ready",

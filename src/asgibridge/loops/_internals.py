@@ -9,7 +9,7 @@ import gc
 import sys
 from asyncio import AbstractEventLoop
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextvars import Context, ContextVar
 from threading import get_ident
 from typing import Any, Final
@@ -17,9 +17,11 @@ from weakref import getweakrefcount
 
 __all__ = (
     "asyncgen_hooks",
+    "children_of",
     "context_unchanged",
     "disown",
     "drop_cancelled_timers",
+    "ends_generators",
     "has_more_ready",
     "has_work",
     "is_configured",
@@ -53,6 +55,12 @@ def waiter_of(task: asyncio.Task[Any]) -> object:
     Tasks of other implementations may not tell; diagnosis then knows less.
     """
     return getattr(task, "_fut_waiter", None)
+
+
+def children_of(future: object) -> Iterable[object]:
+    """Return what ``asyncio.gather`` waits for; nothing for any other future."""
+    children: Iterable[object] = getattr(future, "_children", ())
+    return children
 
 
 # -- contexts --------------------------------------------------------------
@@ -184,6 +192,11 @@ def is_configured(loop: AbstractEventLoop) -> bool:
 def disown(loop: AbstractEventLoop) -> None:
     """Keep a loop from closing itself when it is forgotten."""
     vars(loop)["_closed"] = True
+
+
+def ends_generators(loop: AbstractEventLoop) -> bool:
+    """Whether *loop* still is to shut down its asynchronous generators."""
+    return not getattr(loop, "_asyncgens_shutdown_called", False)
 
 
 def signals_of(loop: AbstractEventLoop) -> list[int]:

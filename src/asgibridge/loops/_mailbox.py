@@ -4,9 +4,12 @@ import sys
 import weakref
 from asyncio import AbstractEventLoop
 from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol, final
 
 from ._eventfd import HAS_EVENTFD
+from ._internals import ends_generators
 from ._recycling import RecyclableLoop
 from ._wakers import DrivenWaker, EventFdWaker, Reason, ThreadsafeWaker, Waker
 
@@ -51,11 +54,7 @@ class Mailbox:
         # it for a moment, so that nobody wakes the loop meanwhile: it takes it
         # back then, and first after that sees whether there are any.
         self.is_armed: bool = False
-        self._waker: Waker
-        if HAS_EVENTFD and _can_read(loop):
-            self._waker = EventFdWaker.on_running_loop(loop, self.drain)
-        else:
-            self._waker = ThreadsafeWaker(self.loop, self.drain)
+        self._waker: Waker = _open_waker(loop, self.loop, self.drain)
         if isinstance(loop, RecyclableLoop):
             self._waker = DrivenWaker(weakref.ref(loop), self.drain, self._waker)
 
@@ -98,11 +97,16 @@ class Mailbox:
                 self._waker.wake()
 
 
-def _can_read(loop: AbstractEventLoop) -> bool:
-    """Whether *loop* still looks after readers and asynchronous generators."""
-    return not getattr(loop, "_asyncgens_shutdown_called", False) and (
-        sys.platform != "win32"
-    )
+def _open_waker(
+    loop: AbstractEventLoop,
+    reference: weakref.ref[AbstractEventLoop],
+    function: Callable[[], None],
+) -> Waker:
+    """Return the best waker that there is, and a descriptor for."""
+    if HAS_EVENTFD and sys.platform != "win32" and ends_generators(loop):
+        with suppress(OSError):
+            return EventFdWaker.on_running_loop(loop, function)
+    return ThreadsafeWaker(reference, function)
 
 
 @final
