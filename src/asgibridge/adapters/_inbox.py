@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from contextlib import suppress
+from threading import get_ident
 from typing import final
 
 import attrs
@@ -26,9 +27,10 @@ class Inbox:
     """Takes the body from the server when the application asks for it.
 
     The first message is received by the request's own task, which has nothing
-    else to do while the application reads, and so are those as large as the
-    limit.  A body of more than one is otherwise received by a task of its own, up
-    to the read-ahead limit, which then also notices that the client leaves.
+    else to do while the application's thread reads, and so are those as large as
+    the limit.  A body of more than one, or one that another thread reads, is
+    otherwise received by a task of its own, up to the read-ahead limit, which then
+    also notices that the client leaves.
 
     Args:
         line: Wakes the other end.
@@ -42,7 +44,9 @@ class Inbox:
     wanted: bool = attrs.field(default=False, init=False)
     """Whether the thread waits for a chunk."""
     watched: bool = attrs.field(default=False, init=False)
-    """Whether the application wants to know if the client leaves."""
+    """Whether a task of its own is to receive."""
+    home: int = attrs.field(default=0, init=False)
+    """The thread that produces the response."""
     _chunks: deque[bytes] = attrs.field(factory=_no_chunks, init=False)
     _complete: bool = attrs.field(default=False, init=False)  # the task's
     _received: int = attrs.field(default=0, init=False)  # bytes; the task's
@@ -67,11 +71,14 @@ class Inbox:
         chunks = self._chunks
         while not chunks:
             if self._complete:
+                self._check_length()
                 return b""
             if self._line.gone:
-                msg = "the client left before the request body was complete"
+                msg = "the client left, or its request ended, before the body was read"
                 raise ClientDisconnectedError(msg)
             self.wanted = True
+            if get_ident() != self.home:
+                self.watched = True  # the request's own may have to send meanwhile
             if self._bell is None:  # else its task is awake, or was rung for
                 self._line.ring()
             self._line.wait(self._has_news)
@@ -79,11 +86,14 @@ class Inbox:
         self._read += len(chunk)
         if self._bell is not None and self._has_room():
             self._bell.ring()  # and let it: then this thread need not wait
+        self._check_length()
+        return chunk
+
+    def _check_length(self) -> None:
         most = self._limits.max_body_bytes
         if most is not None and self._read > most:
             msg = f"the request body is longer than the {most} bytes allowed"
             raise BodyTooLargeError(msg)
-        return chunk
 
     def _has_news(self) -> bool:
         return bool(self._chunks) or self._complete
@@ -96,7 +106,7 @@ class Inbox:
 
     async def work(self) -> None:
         """Receive what the thread waits for, or see to it that it comes."""
-        if self._fetched and not self._is_large:
+        if self.watched or (self._fetched and not self._is_large):
             self.watch()
             return
         self._fetched = True

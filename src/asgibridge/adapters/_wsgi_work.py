@@ -3,6 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
+from threading import Lock, get_ident
 from typing import Any, Final, final
 
 import attrs
@@ -138,7 +139,8 @@ class WsgiWork:
 
     def _environ(self) -> dict[str, Any]:
         environ = self._environs.build(self._scope)
-        environ["wsgi.input"] = BodyInput(self._inbox.pull)
+        self._inbox.home = get_ident()
+        environ["wsgi.input"] = BodyInput(self._inbox.pull, Lock())
         environ["asgi.client_disconnected"] = self._client_disconnected
         if "http.response.early_hint" in (self._scope.get("extensions") or ()):
             environ["wsgi.early_hints"] = self._early_hints
