@@ -22,6 +22,7 @@ _Async: TypeAlias = Callable[[], Coroutine[Any, Any, int]]
 _TENANT: ContextVar[object] = ContextVar("soak_tenant", default=None)
 _WIDTH: Final = 10
 _DEPTH: Final = 6
+_THREADS: Final = 3
 
 
 class _Expected(Exception):  # noqa: N818 - it is no error
@@ -169,12 +170,19 @@ class _Jobs:
         return self.bridge.async_to_sync(self.at_once)() + 1
 
     def from_threads(self) -> int:
-        """Several threads, each with a loop of its own."""
+        """Several threads, each with a loop of its own, at the same time."""
         made: list[int] = []
-        threads = [
-            threading.Thread(target=lambda: made.append(self.outermost()))
-            for _ in range(3)
-        ]
+        # Or a later run might need more loops at once than all the earlier ones.
+        everybody = threading.Barrier(_THREADS)
+
+        async def meet() -> int:
+            await self.bridge.sync_to_async(everybody.wait)()
+            return await self.one_by_one()
+
+        def work() -> None:
+            made.append(self.bridge.async_to_sync(meet)() + 2)
+
+        threads = [threading.Thread(target=work) for _ in range(_THREADS)]
         for thread in threads:
             thread.start()
         for thread in threads:

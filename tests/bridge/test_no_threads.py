@@ -9,17 +9,19 @@ import pytest
 
 from asgibridge import Bridge
 from asgibridge.errors import NoThreadError
-from asgibridge.executors import ThreadSensitivePool
+from asgibridge.executors import InThreadLoopRunner, ThreadSensitivePool
+from tests.staging import PATIENCE, Gate
+
+
+def refuse(_: threading.Thread) -> None:
+    """Start no thread."""
+    msg = "can't create new thread at interpreter shutdown"
+    raise RuntimeError(msg)
 
 
 @pytest.fixture
 def bridge(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bridge]:
     """A bridge that has no threads yet, and gets none."""
-
-    def refuse(_: threading.Thread) -> None:
-        msg = "can't create new thread at interpreter shutdown"
-        raise RuntimeError(msg)
-
     with Bridge() as bridge:
         monkeypatch.setattr(threading.Thread, "start", refuse)
         yield bridge
@@ -57,6 +59,56 @@ def test_what_a_call_leaves_behind_is_ended_on_the_callers_thread(
 
     bridge.async_to_sync(main)()
     assert tasks[0].cancelled()
+
+
+def test_a_loop_with_more_to_do_stands_still_for_a_call(bridge: Bridge) -> None:
+    """It cannot move to a thread; what waits on it goes on after the call."""
+    order: list[str] = []
+
+    async def other() -> None:
+        await asyncio.sleep(0)
+        order.append("task")
+
+    async def main() -> None:
+        task = asyncio.create_task(other())
+        await bridge.sync_to_async(order.append)("call")
+        await task
+
+    bridge.async_to_sync(main)()
+    assert sorted(order) == ["call", "task"]
+
+
+def test_a_loop_that_is_called_goes_on_after_the_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another thread's call cannot move it either, and does not fail for that."""
+    order: list[str] = []
+    gate = Gate()
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    def call_loop() -> None:
+        gate.wait_entered()
+        loops[0].call_soon_threadsafe(order.append, "called")
+        gate.open()
+
+    def call() -> None:
+        gate()
+        order.append("call")
+
+    other = threading.Thread(target=call_loop)
+    other.start()
+    with InThreadLoopRunner() as runner, Bridge(runner=runner) as bridge:
+
+        async def main() -> None:
+            loops.append(asyncio.get_running_loop())
+            await bridge.sync_to_async(call)()
+
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        bridge.async_to_sync(main)()
+        monkeypatch.undo()
+    other.join(PATIENCE)
+    assert not other.is_alive()
+    assert order == ["call", "called"]
 
 
 @pytest.mark.usefixtures("bridge")

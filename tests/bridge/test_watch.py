@@ -348,7 +348,7 @@ def test_a_letter_that_was_never_announced(bridge: Bridge) -> None:
         waiting = asyncio.create_task(bridge.sync_to_async(gate)())
         await settled()
         gate.wait_entered()
-        bridge._engine.mailbox_of(loop)._armed = True  # nobody wakes the loop now
+        bridge._engine.mailbox_of(loop).is_armed = True  # nobody wakes the loop now
         gate.open()
         return await waiting
 

@@ -74,7 +74,7 @@ def loop() -> Iterator[Counting]:
 @pytest.fixture
 def drive(loop: Counting, threads: ThreadCache) -> Iterator[Drive]:
     """A drive of that loop on this thread."""
-    drive = Drive(loop, Inbox(), threads)
+    drive = Drive(loop, Inbox(), threads, threading.Lock())
     drive._inbox.driver = loop.driver = drive
     yield drive
     drive.end()

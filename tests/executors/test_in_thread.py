@@ -4,7 +4,7 @@ import asyncio
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from threading import get_ident
 from typing import Any
@@ -15,14 +15,23 @@ from asgibridge import Bridge
 from asgibridge.errors import ExecutorClosedError, OptionError
 from asgibridge.executors import CurrentThreadExecutor, InThreadLoopRunner
 from asgibridge.loops import signals_of
-from tests.staging import PATIENCE, Gate, is_closed
+from tests.staging import PATIENCE, Gate, in_thread, is_closed
+
+Factory = Callable[[], asyncio.AbstractEventLoop] | None
 
 
 @pytest.fixture(params=[None, asyncio.SelectorEventLoop])
-def bridge(request: pytest.FixtureRequest) -> Iterator[Bridge]:
-    """A bridge with such a runner: on recycled loops, and on a factory's."""
+def factory(request: pytest.FixtureRequest) -> Factory:
+    """Where the runner's loops are from: recycled ones, and a user's own."""
+    made: Factory = request.param
+    return made
+
+
+@pytest.fixture
+def bridge(factory: Factory) -> Iterator[Bridge]:
+    """A bridge with such a runner."""
     with (
-        InThreadLoopRunner(loop_factory=request.param) as runner,
+        InThreadLoopRunner(loop_factory=factory) as runner,
         Bridge(runner=runner) as bridge,
     ):
         yield bridge
@@ -133,6 +142,28 @@ def test_a_closed_runner_refuses() -> None:
     with CurrentThreadExecutor() as caller, pytest.raises(ExecutorClosedError):
         runner.run(coro, context=copy_context(), caller=caller)
     assert is_closed(coro)
+
+
+@pytest.mark.parametrize("leaves_a_task", [False, True])
+def test_a_call_that_runs_outlives_the_close(
+    *, leaves_a_task: bool, factory: Factory
+) -> None:
+    """Its loop still moves where it has to, and is retired or closed as usual."""
+    runner = InThreadLoopRunner(loop_factory=factory)
+    tasks: list[asyncio.Task[None]] = []
+    with Bridge(runner=runner) as bridge:
+
+        async def main() -> tuple[asyncio.AbstractEventLoop, int]:
+            if leaves_a_task:
+                tasks.append(asyncio.create_task(asyncio.sleep(60)))
+            in_thread(runner.close)
+            thread = await bridge.sync_to_async(get_ident)()
+            return asyncio.get_running_loop(), thread
+
+        loop, thread = bridge.async_to_sync(main)()
+    assert thread == get_ident()
+    assert loop.is_closed()
+    assert all(task.cancelled() for task in tasks)
 
 
 def test_only_known_callers_can_be_driven() -> None:

@@ -116,6 +116,17 @@ def test_somebody_else_empties_it() -> None:
             return super().popleft()
 
     queue = WorkQueue[str]()
-    queue._items = Racing(["gone"])
+    queue.items = Racing(["gone"])
     with pytest.raises(Empty):
         queue.get(0.001)
+
+
+def test_taking_an_item_out_again() -> None:
+    """Unless somebody has taken it."""
+    queue = WorkQueue[int]()
+    for number in range(3):
+        queue.put(number)
+    assert queue.withdraw(1)
+    assert not queue.withdraw(1)
+    assert [queue.get_nowait(), queue.get_nowait()] == [0, 2]
+    assert queue.empty()

@@ -8,7 +8,8 @@ import pytest
 
 from asgibridge.errors import DeadlockError, ExecutorClosedError
 from asgibridge.executors import ThreadSensitivePool
-from tests.staging import PATIENCE, Gate, Step
+from asgibridge.executors._queue import WorkQueue
+from tests.staging import PATIENCE, Gate, Step, in_thread
 
 
 def test_one_shared_thread() -> None:
@@ -92,6 +93,28 @@ def test_closing_runs_what_is_queued() -> None:
         pool.submit(int)
     with pytest.raises(ExecutorClosedError, match="cannot run int"):
         lease.submit(int)
+
+
+@pytest.mark.parametrize("is_leased", [False, True])
+def test_work_that_comes_behind_the_end_is_refused(
+    monkeypatch: pytest.MonkeyPatch, *, is_leased: bool
+) -> None:
+    """It was on its way when the pool was closed; nobody would ever run it."""
+    pool = ThreadSensitivePool()
+    target = pool.lease() if is_leased else pool
+    target.submit(int).result(PATIENCE)
+    step = Step()
+    put = WorkQueue.put
+
+    def close_and_put(queue: "WorkQueue[object]", item: object) -> None:
+        if item is step:
+            in_thread(pool.close)
+        put(queue, item)
+
+    monkeypatch.setattr(WorkQueue, "put", close_and_put)
+    with pytest.raises(ExecutorClosedError, match="cannot run a step"):
+        target.post(step)
+    assert not step.done.is_set()
 
 
 def test_closing_runs_what_waits_for_a_thread() -> None:

@@ -224,4 +224,19 @@ def test_a_thread_with_work_does_not_end(cache: ThreadCache) -> None:
     assert worker is not None
     lease.release()
     assert not cache.may_end(worker)
+    assert not worker.is_stopped
     gate.open()
+
+
+def test_a_thread_that_ends_takes_no_work(cache: ThreadCache) -> None:
+    """Whoever looked at the lease before that is told by the thread."""
+    lease = cache.lease()
+    given_back(lease)
+    worker = lease.worker
+    assert worker is not None
+    assert cache.may_end(worker)
+    assert worker.is_stopped
+    # What may_end() leads to, where the thread itself has asked.
+    worker.stop()
+    worker.join()
+    assert not worker.put(Step())

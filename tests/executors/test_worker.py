@@ -59,6 +59,22 @@ def test_busy_and_current() -> None:
     assert not worker.is_busy
 
 
+def test_work_is_run_or_refused() -> None:
+    """What lies before the end is run, though it is looked at after that."""
+    worker = WorkerThread("worker")
+    gate = Gate()
+    assert worker.put(Step(gate))
+    gate.wait_entered()
+    before, behind = Step(), Step()
+    assert worker.put(before)
+    worker.stop()
+    assert not worker.put(behind)
+    gate.open()
+    worker.join()
+    assert before.done.is_set()
+    assert not behind.done.is_set()
+
+
 def test_an_idle_worker_asks_its_owner() -> None:
     """It goes on until the owner lets it end."""
     owner = Owner()

@@ -289,6 +289,9 @@ def test_closing_the_cache_closes_its_loops() -> None:
     cache.keep(loop)
     cache.close()
     assert loop.is_closed()
+    late = RecyclableLoop()
+    assert not cache.keep(late), "whoever brings it closes it"
+    late.close()
 
 
 def test_a_forked_child_leaves_the_loops_alone() -> None:

@@ -32,7 +32,7 @@ class AsyncToSync:
     def wrap(self, fn: Callable[P, Awaitable[T]]) -> Callable[P, T]:
         """Return a blocking function that runs *fn* on the right loop."""
         engine, observation = self._engine, self._engine.observation
-        is_observed = bool(observation)
+        is_observed = observation.is_on
         may_host, refuses_loop = not self._force_new_loop, not self._helper_loop
 
         def call(*args: P.args, **kwargs: P.kwargs) -> T:

@@ -37,7 +37,6 @@ class BlockingCall(Generic[T]):
 
     __slots__ = (
         "__weakref__",
-        "_args",
         "_asyncio_future_blocking",
         "_base",
         "_cancel_args",
@@ -45,7 +44,6 @@ class BlockingCall(Generic[T]):
         "_fn",
         "_handling",
         "_is_left",
-        "_kwargs",
         "_may_abandon",
         "_ticket",
         "_tokens",
@@ -55,6 +53,7 @@ class BlockingCall(Generic[T]):
         "crossing",
         "engine",
         "exception",
+        "get_loop",
         "hosted",
         "inner_cancel",
         "is_cancelled",
@@ -75,16 +74,15 @@ class BlockingCall(Generic[T]):
     ) -> None:
         self.engine: Engine = engine
         self._fn = fn
-        self._args = args
-        self._kwargs = kwargs
+        # Whoever pops it takes the call.
+        self._ticket = [(args, kwargs)]
         self._may_abandon = may_abandon
         self._context: Context = copy_context()
         self._base: Context = self._context.copy()
         # What the caller is handling: the function sees it, as a plain call would.
         self._handling = sys.exception()
-        self._ticket = [True]
         # Of variables that were set in the task before the function had ended.
-        self._tokens: list[Token[Any]] = []
+        self._tokens: list[Token[Any]] | None = None
         self._wakeup: Callable[[object], object] | None = None
         self._wakeup_context: Context
         self._cancel_args: tuple[Any, ...]
@@ -96,6 +94,10 @@ class BlockingCall(Generic[T]):
         # Where the call is queued; set by the route.
         self.place: Place
         self.mailbox: Mailbox = mailbox
+        # The loop of the awaiting task, for the task to ask; as a weak reference,
+        # since a loop that is there for one call only may be given to the next
+        # one if nobody holds it.
+        self.get_loop: Callable[[], AbstractEventLoop | None] = mailbox.loop
         self.is_done: bool = False
         self.is_cancelled: bool = False
         # Whether the task is parked while the function runs, so that it can run
@@ -123,16 +125,18 @@ class BlockingCall(Generic[T]):
     def run(self) -> None:
         """Run the function, if nobody has run it or withdrawn the call."""
         try:
-            self._ticket.pop()  # as in claim(), which would cost time here
+            args, kwargs = self._ticket.pop()
         except IndexError:
             return
         state = self.engine.threads.state
         outer, state.call = state.call, self
         try:
-            if self._handling is None:
-                self.returned = self._context.run(self._fn, *self._args, **self._kwargs)
-            else:
-                self.returned = self._run_handling(self._handling)
+            if self._handling is not None:
+                self.returned = self._run_handling(self._handling, args, kwargs)
+            elif args or kwargs:
+                self.returned = self._context.run(self._fn, *args, **kwargs)
+            else:  # what the line above would spend most of its time unpacking
+                self.returned = self._context.run(self._fn)
         except BaseException as exc:  # noqa: BLE001  # the awaiting task gets it
             traceback = exc.__traceback__
             self.exception = exc.with_traceback(traceback and traceback.tb_next)
@@ -178,17 +182,18 @@ class BlockingCall(Generic[T]):
         """Whether the function has not been started yet."""
         return bool(self._ticket)
 
-    def _run_handling(self, handling: BaseException) -> T:
+    def _run_handling(
+        self, handling: BaseException, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> T:
         traceback = handling.__traceback__
         try:
             raise handling
         except BaseException as exc:  # noqa: BLE001  # it is being handled above
             exc.__traceback__ = traceback
             del exc
-            return self._context.run(self._fn, *self._args, **self._kwargs)
+            return self._context.run(self._fn, *args, **kwargs)
 
     def _complete(self) -> None:
-        self._args, self._kwargs = (), {}
         self.is_done = True
         try:
             self.mailbox.post(self)
@@ -258,7 +263,8 @@ class BlockingCall(Generic[T]):
         if self.is_cancelled:
             hosted.refuse(self.cancellation())
             return
-        self._base = yield from hosted.serve(self._base, self._tokens)
+        self._tokens = tokens = self._tokens or []
+        self._base = yield from hosted.serve(self._base, tokens)
 
     def heed(self, cancel_args: tuple[Any, ...]) -> None:
         """Remember a cancellation that the coroutine ended with.
@@ -271,7 +277,8 @@ class BlockingCall(Generic[T]):
     def _write_back(self) -> None:
         """Bring what the function set to the caller."""
         write_back(self._context, self._base)
-        take_back(self._tokens, self._context)
+        if self._tokens is not None:
+            take_back(self._tokens, self._context)
 
     def _put_cancellation_first(self) -> None:
         """Have the task raise CancelledError, whatever the function did."""
@@ -279,6 +286,12 @@ class BlockingCall(Generic[T]):
         if not isinstance(exception, (CancelledError, KeyboardInterrupt, SystemExit)):
             self.exception = self.cancellation()
             self.exception.__cause__ = exception
+
+    def take_exception(self) -> BaseException:
+        """Return what the function raised, if it did, and let go of it."""
+        exception, self.exception = self.exception, None
+        assert exception is not None  # noqa: S101  # see above
+        return exception
 
     def deliver(self) -> None:
         """Wake the task; in a callback of the loop."""
@@ -296,11 +309,6 @@ class BlockingCall(Generic[T]):
         else:
             self.inner_cancel = hosted.adopt(get_running_loop()).cancel
 
-    def _take_exception(self) -> BaseException | None:
-        """Return what the function raised and let go of it."""
-        exception, self.exception = self.exception, None
-        return exception
-
     def _forget_crossing(self) -> None:
         """Let go of the function that observers were told about."""
         self.crossing = None
@@ -309,17 +317,10 @@ class BlockingCall(Generic[T]):
         if self.hosted is not None and self.hosted.claim():
             _ = self.hosted.adopt(get_running_loop())  # the engine keeps it
         elif self.is_done:
-            report_late(self, self._take_exception(), self.get_loop())
+            exception, self.exception = self.exception, None
+            report_late(self, exception, self.get_loop())
 
     # -- asyncio's future protocol, called by the task --
-
-    def get_loop(self) -> AbstractEventLoop | None:
-        """Return the loop of the awaiting task.
-
-        Nothing of a call holds it: a loop that is there for one call only may be
-        given to the next one, if nobody does.
-        """
-        return self.mailbox.loop()
 
     def add_done_callback(
         self, wakeup: Callable[[object], object], /, *, context: Context

@@ -92,6 +92,9 @@ def applied(
 
     A classmethod or staticmethod stays one, around the wrapped function.
     """
+    if type(fn) is FunctionType:  # the usual case, quickly
+        check(fn)
+        return wrap(fn)
     if fn is None:
 
         def decorate(fn: Any) -> Any:  # noqa: ANN401  # see above

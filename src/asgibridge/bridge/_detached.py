@@ -46,7 +46,7 @@ class Detacher:
         loop = get_running_loop()
         engine = self._engine
         mailbox = engine.mailbox_of(loop)
-        if engine.observation:
+        if engine.observation.is_on:
             record = engine.observation.queued("sync_to_async", fn)
             observed = Observed(engine.observation.run, record)
             call = DetachedCall(engine, mailbox, observed, on_failure)
@@ -82,7 +82,7 @@ class DetachedCall(BlockingCall[object]):
     @override
     def _complete(self) -> None:
         self.is_done = True
-        exception = self._take_exception()
+        exception, self.exception = self.exception, None
         on_failure = self._on_failure
         # Whoever made the call may keep it in the object it is a method of.
         self._fn = self._on_failure = _ended

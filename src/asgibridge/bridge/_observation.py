@@ -41,16 +41,15 @@ class CrossingRecord:
 class Observation:
     """The observers of one bridge, and what crossing the current code is in."""
 
-    __slots__ = ("_current", "_observers")
+    __slots__ = ("_current", "_observers", "is_on")
 
     def __init__(self, observers: tuple[Observer, ...], name: str) -> None:
         self._observers = observers
+        # Whether there is anybody to be told.
+        self.is_on: bool = bool(observers)
         self._current: ContextVar[CrossingRecord | None] = ContextVar(
             f"{name}.crossing", default=None
         )
-
-    def __bool__(self) -> bool:
-        return bool(self._observers)
 
     def queued(
         self, direction: Direction, function: Callable[..., Any]

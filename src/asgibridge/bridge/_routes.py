@@ -72,7 +72,12 @@ class SensitiveRoute:
         """Queue *call* there, or run it now where this very thread is meant."""
         engine = self._engine
         while True:
-            call.place = place = self.place()
+            inside = engine.affinity.get()
+            call.place = place = (
+                self._shared
+                if inside is None and not engine.homes
+                else self._look_up(inside)
+            )
             if (
                 state.call is not None
                 and place.thread == state.ident
@@ -100,11 +105,14 @@ class SensitiveRoute:
 
     def place(self) -> Place:
         """Return the place where thread-sensitive code runs now."""
-        engine = self._engine
-        place = engine.affinity.get()
+        return self._look_up(self._engine.affinity.get())
+
+    def _look_up(self, place: Place | None) -> Place:
+        """Return the same, for code whose innermost place is *place*."""
         if place is None:
-            if engine.homes:
-                return engine.homes.get(id(running_loop_or_none()), self._shared)
+            homes = self._engine.homes
+            if homes:
+                return homes.get(id(running_loop_or_none()), self._shared)
             return self._shared
         found = self._shared
         while place is not None:

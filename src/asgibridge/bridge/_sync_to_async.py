@@ -33,7 +33,7 @@ class SyncToAsync:
         """Return an async function that runs *fn* where the route says."""
         engine, may_abandon = self._engine, self._may_abandon
         make: Callable[..., BlockingCall[T]] = self._make
-        is_observed, send = bool(engine.observation), self.route.send
+        is_observed, send = engine.observation.is_on, self.route.send
 
         async def call(*args: P.args, **kwargs: P.kwargs) -> T:
             loop = get_running_loop()
@@ -46,21 +46,20 @@ class SyncToAsync:
             else:
                 blocking = make(engine, mailbox, fn, args, kwargs, may_abandon)
             # Other threads may be as fast as to be done when we are back.
-            is_attended = mailbox.attend()
+            is_attended = not mailbox.is_armed
+            mailbox.is_armed = True
             try:
                 send(blocking, state)
             finally:
                 if is_attended:
-                    mailbox.look(loop)
+                    mailbox.is_armed = False
+                    if mailbox.letters:
+                        mailbox.look(loop)
             await blocking
-            exception = blocking.exception
-            if exception is None:
+            if blocking.exception is None:
                 return blocking.returned
-            try:
-                blocking.exception = None
-                raise exception
-            finally:
-                del exception  # no cycle through this frame
+            # Not by a name of this frame, which the traceback refers to.
+            raise blocking.take_exception()
 
         return dressed_as(fn, call)
 

@@ -53,10 +53,10 @@ class CurrentThreadExecutor:
     __slots__ = ("__weakref__", "_has_own_inbox", "inbox", "is_closed", "thread")
 
     def __init__(self, inbox: Inbox | None = None) -> None:
-        self.thread: Final = get_ident()
         self.is_closed: bool = False
         self._has_own_inbox = inbox is None
         self.inbox: Inbox = Inbox() if inbox is None else inbox
+        self.thread: Final = self.inbox.thread
 
     def __repr__(self) -> str:
         state = "closed" if self.is_closed else "open"

@@ -7,7 +7,7 @@ from queue import Empty
 from threading import get_ident
 from typing import Final, final
 
-from ..errors import LoopStoppedError
+from ..errors import LoopStoppedError, NoThreadError
 from ..loops import RecyclableLoop, turn
 from ..types import Outcome
 from ._inbox import Inbox
@@ -44,6 +44,7 @@ class Drive:
         "_is_parked",
         "_is_plain",
         "_is_polling",
+        "_items",
         "_knocked",
         "_lease",
         "_mover",
@@ -57,12 +58,26 @@ class Drive:
     )
 
     def __init__(
-        self, loop: AbstractEventLoop, inbox: Inbox, threads: ThreadCache
+        self,
+        loop: AbstractEventLoop,
+        inbox: Inbox,
+        threads: ThreadCache,
+        moving: threading.Lock,
     ) -> None:
+        """Make the drive of *loop* on the thread of *inbox*, the current one.
+
+        Args:
+            loop: Stands still.
+            inbox: Gets the calls.
+            threads: Has one for the loop, should it have to move.
+            moving: Held while another thread moves a loop: for this one, and for
+                all drives that share it.
+        """
         self.loop = loop
         self._inbox = inbox
+        self._items = inbox.queue.items
         self._threads = threads
-        self._thread = get_ident()
+        self._thread = inbox.thread
         # Whether the loop polls, on the caller's thread, and is not turned by hand.
         self._is_polling = False
         # Whether it runs on a thread of its own, to the end of the drive.
@@ -80,7 +95,7 @@ class Drive:
         self._has_stopped = False
         self._tickets: list[bool] = _NO_TICKET
         self._is_parked = False  # only for the caller's thread
-        self._moving = threading.Lock()  # held while another thread moves the loop
+        self._moving = moving
         # Whether another thread has something for the loop.
         self._knocked = False
         # What the next turn begins with.
@@ -114,22 +129,20 @@ class Drive:
             turn(self.loop, ROUNDS, due)
             if outcome.is_done:
                 return
-        if self._inbox.queue.empty():
+        if not self._items:
             self._run()
         elif self._is_plain and not self._has_polled:
             self._has_polled = True
             self._run()  # once, since there is something in the inbox
-        elif self._is_quiet():
+        elif self._is_quiet() or not self._move():
             self._call()
-        else:
-            self._move()
 
     def _call(self) -> None:
         """Run a call while the loop stands still."""
         self._park()
         try:
             if not self._knocked:
-                self._inbox.queue.get_nowait().run()
+                self._items.popleft().run()
         finally:
             self._unpark()
         self._has_polled = False
@@ -168,7 +181,7 @@ class Drive:
         self._is_polling = True
         # ring() is called after something was put, and we look after we said
         # that we are running: one of the two sees the other.
-        if not self._inbox.queue.empty():
+        if self._items:
             self._has_rung = True
             self.loop.call_soon(self._stop, self._run_number)
         self._knocked = False  # what it was about is polled for now
@@ -227,14 +240,21 @@ class Drive:
         if due is not None:
             self.loop.call_soon(due)
 
-    def _move(self) -> None:
-        """Have the loop go on on a thread of its own."""
+    def _move(self) -> bool:
+        """Have the loop go on on a thread of its own; False if there is none."""
         self._schedule_due()
-        self._mover = mover = _Mover(self.loop)
-        self._lease = lease = self._threads.lease()
+        mover = _Mover(self.loop)
+        # The runner may have been closed since the call began, which ends first.
+        lease = self._threads.lease(outlives_close=True)
         self.has_moved = True
         self._run_number += 1
-        lease.post(mover)
+        try:
+            lease.post(mover)
+        except NoThreadError:
+            self.has_moved = False
+            return False
+        self._mover, self._lease = mover, lease
+        return True
 
     # -- on any thread --
 
@@ -254,18 +274,19 @@ class Drive:
         if get_ident() != self._thread or self._is_polling or self.has_moved:
             self.knock()
             return False
-        is_parked = self._is_parked
-        if is_parked:
-            self._unpark()
-        is_here = not self.has_moved
-        if is_here:
-            if self._due is None and not self._is_plain:
-                self._due = function
-            else:
-                self.loop.call_soon(function)
-        if is_parked:
-            self._park()
-        return is_here
+        tickets = self._tickets
+        if self._is_parked:
+            try:
+                tickets.pop()  # as in _take_ticket(), which would cost time here
+            except IndexError:  # the loop has just been moved, or is being
+                return False
+        if self._due is None and not self._is_plain:
+            self._due = function
+        else:
+            self.loop.call_soon(function)
+        if self._is_parked:
+            tickets.append(True)
+        return True
 
     def knock(self) -> None:
         """Have the loop run if it stands still: something waits for it."""
@@ -273,7 +294,9 @@ class Drive:
         self._knocked = True
         with self._moving:
             if self._take_ticket():
-                self._move()
+                # Where there is no thread to move to, it runs when the call has
+                # ended, which takes up the ticket whether it is there or not.
+                _ = self._move()
 
 
 @final

@@ -1,6 +1,7 @@
 """A loop on the caller's own thread."""
 
 import sys
+import threading
 from asyncio import AbstractEventLoop
 from collections.abc import Coroutine
 from contextvars import Context
@@ -8,6 +9,7 @@ from functools import partial
 from typing import Any, TypeVar, final
 
 import attrs
+from typing_extensions import override
 
 from ..errors import NoThreadError, OptionError
 from ..loops import (
@@ -55,6 +57,17 @@ class InThreadLoopRunner(LoopOwner):
     name: str = attrs.field(
         default="asgibridge-moved-loop", kw_only=True, on_setattr=attrs.setters.frozen
     )
+    # One for all drives: that loops move is rare, and a lock is as large as the
+    # arguments of a call.
+    _moving: threading.Lock = attrs.field(
+        factory=threading.Lock, init=False, repr=False
+    )
+
+    @override
+    def forget(self) -> None:
+        """Become as new, in a forked child."""
+        super().forget()
+        self._moving = threading.Lock()
 
     def run(
         self,
@@ -83,11 +96,11 @@ class InThreadLoopRunner(LoopOwner):
         call = LoopCall(coro, context, caller)
         if not isinstance(loop, RecyclableLoop):
             try:
-                drive = Drive(loop, caller.inbox, self._threads)
+                drive = Drive(loop, caller.inbox, self._threads, self._moving)
                 return self._drive(loop, drive, call, caller)
             finally:
                 self._retire(loop, caller)
-        loop.driver = drive = Drive(loop, caller.inbox, self._threads)
+        loop.driver = drive = Drive(loop, caller.inbox, self._threads, self._moving)
         loop.note()
         hooks = sys.get_asyncgen_hooks()
         sys.set_asyncgen_hooks(*asyncgen_hooks(loop))
@@ -121,7 +134,7 @@ class InThreadLoopRunner(LoopOwner):
         """End *loop* on another thread: its tasks may need this one to end."""
         for number in signals_of(loop):
             loop.remove_signal_handler(number)  # only possible here
-        lease = self._threads.lease()
+        lease = self._threads.lease(outlives_close=True)
         work = _Retirement(loop, caller)
         try:
             lease.post(work)

@@ -1,6 +1,7 @@
 """What a waiting thread is asked to do."""
 
 from asyncio import AbstractEventLoop
+from threading import get_ident
 from typing import Protocol, final
 
 from ..types import Outcome, Runnable
@@ -30,9 +31,11 @@ class LoopDriver(Protocol):
 class Inbox:
     """The work of one thread, for all its waits, nested in one another."""
 
-    __slots__ = ("__weakref__", "driver", "queue")
+    __slots__ = ("__weakref__", "driver", "queue", "thread")
 
     def __init__(self) -> None:
+        # Its identifier: that of the current one.
+        self.thread: int = get_ident()
         self.queue: WorkQueue[Runnable] = WorkQueue()
         # Whoever runs a loop on this thread at the moment.
         self.driver: LoopDriver | None = None

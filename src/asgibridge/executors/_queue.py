@@ -29,15 +29,16 @@ class WorkQueue(Generic[T]):
         "_bell",
         "_comes_alone",
         "_is_asleep",
-        "_items",
         "_ringer",
+        "items",
     )
 
     def __init__(self, *, comes_alone: bool = False) -> None:
         self._comes_alone = comes_alone
         # Which task rang last while its loop had more to do.
         self._ringer = 0
-        self._items: deque[T] = deque()
+        # What waits.  The thread that takes may do so here, if there is anything.
+        self.items: deque[T] = deque()
         self._bell: Bell | None = None
         # Whether the thread waits, or is about to.
         self._is_asleep = False
@@ -46,7 +47,7 @@ class WorkQueue(Generic[T]):
         """Add *item*; from any thread, never waiting."""
         # First the item, then the look; get() does it the other way round, so
         # that one of the two always sees the other.
-        self._items.append(item)
+        self.items.append(item)
         if self._is_asleep:
             self._is_asleep = False
             bell = self._bell
@@ -66,12 +67,20 @@ class WorkQueue(Generic[T]):
 
     def empty(self) -> bool:
         """Whether there is nothing at the moment."""
-        return not self._items
+        return not self.items
+
+    def withdraw(self, item: T) -> bool:
+        """Take *item* out again; False if the thread has taken it."""
+        try:
+            self.items.remove(item)  # atomic, with a GIL and without
+        except ValueError:
+            return False
+        return True
 
     def get_nowait(self) -> T:
         """Take the first item; `queue.Empty` if there is none."""
         try:
-            return self._items.popleft()
+            return self.items.popleft()
         except IndexError:
             raise Empty from None
 
@@ -81,7 +90,7 @@ class WorkQueue(Generic[T]):
         Raises:
             Empty: If none came within *timeout* seconds.
         """
-        items = self._items
+        items = self.items
         while True:
             if items:
                 self._is_asleep = False

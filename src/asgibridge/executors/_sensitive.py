@@ -100,9 +100,12 @@ class ThreadSensitivePool:
             ExecutorClosedError: After `close`.
         """
         shared = self._shared
-        if shared is None or self._is_closed:
+        if shared is None:
             shared = self._start(work)
         shared.inbox.put(work)
+        # As in WorkerThread.put(), which would cost time here.
+        if shared.is_stopped and shared.inbox.withdraw(work):
+            raise self._closed(work)
 
     def submit(
         self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
@@ -163,11 +166,14 @@ class ThreadSensitivePool:
     def _start(self, work: Runnable) -> WorkerThread:
         with self._lock:
             if self._is_closed:
-                msg = (
-                    f"cannot run {work}: executor {self.name!r} is closed; "
-                    f"submit before closing, or make a new one"
-                )
-                raise ExecutorClosedError(msg)
+                raise self._closed(work)
             if self._shared is None:
                 self._shared = WorkerThread(self.name)
             return self._shared
+
+    def _closed(self, work: Runnable) -> ExecutorClosedError:
+        msg = (
+            f"cannot run {work}: executor {self.name!r} is closed; "
+            f"submit before closing, or make a new one"
+        )
+        return ExecutorClosedError(msg)

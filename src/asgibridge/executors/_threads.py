@@ -25,10 +25,23 @@ class ThreadLease:
     capped cache is lent out, work waits here, first lease in, first served.
     """
 
-    __slots__ = ("__weakref__", "_cache", "backlog", "is_released", "worker")
+    __slots__ = (
+        "__weakref__",
+        "_cache",
+        "backlog",
+        "is_released",
+        "outlives_close",
+        "worker",
+    )
 
-    def __init__(self, cache: "ThreadCache") -> None:
+    def __init__(
+        self,
+        cache: "ThreadCache",
+        outlives_close: bool = False,  # noqa: FBT001, FBT002  # see ThreadCache.lease
+    ) -> None:
         self._cache = cache
+        # Whether it gets a thread after the close as well.
+        self.outlives_close: bool = outlives_close
         self.worker: WorkerThread | None = None
         # guarded by the cache's lock:
         self.backlog: deque[Runnable] | None = None
@@ -55,10 +68,8 @@ class ThreadLease:
     def post(self, work: Runnable, /) -> None:
         """Schedule *work*."""
         worker = self.worker
-        if worker is None or self.is_released or worker.is_stopped:
+        if worker is None or self.is_released or not worker.put(work):
             self._cache.post_first(self, work)
-        else:
-            worker.inbox.put(work)
 
     def submit(
         self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
@@ -130,9 +141,15 @@ class ThreadCache:
         self._count = 0
         self._is_closed = False
 
-    def lease(self) -> ThreadLease:
-        """Return a lease; a thread is taken when it is first used."""
-        return ThreadLease(self)
+    def lease(self, *, outlives_close: bool = False) -> ThreadLease:
+        """Return a lease; a thread is taken when it is first used.
+
+        Args:
+            outlives_close: Whether that may be after `close`, since it is for a
+                call that was accepted before.  The lease is then for one piece of
+                work.
+        """
+        return ThreadLease(self, outlives_close)
 
     def check_is_open(self) -> None:
         """Raise `ExecutorClosedError` after `close`."""
@@ -169,6 +186,11 @@ class ThreadCache:
     def post_first(self, lease: ThreadLease, work: Runnable) -> None:
         """Find a thread for *lease*, or a place in the queue, and post *work*."""
         with self._lock:
+            if self._is_closed and lease.outlives_close:
+                last = WorkerThread(self._name)
+                last.inbox.put(work)
+                last.stop()
+                return
             if self._is_closed or lease.is_released:
                 msg = (
                     f"cannot run {work}: the "
@@ -187,8 +209,9 @@ class ThreadCache:
                 lease.backlog.append(work)
                 return
             worker = lease.worker
-        assert worker is not None  # noqa: S101  # set above where it was None
-        worker.inbox.put(work)
+            assert worker is not None  # noqa: S101  # set above where it was None
+            # Under the lock: behind a close() it would never be run.
+            worker.inbox.put(work)
 
     def take_back(self, lease: ThreadLease) -> None:
         """End *lease*; its thread goes to the next in the queue, or is idle."""
@@ -238,7 +261,12 @@ class ThreadCache:
     def may_end(self, worker: WorkerThread) -> bool:
         """Whether *worker*, idle for a while, is not lent out."""
         with self._lock:
-            if worker not in self._idle or worker.is_busy:
+            if worker not in self._idle:
+                return False
+            # Said before the look at its inbox: see WorkerThread.put.
+            worker.is_stopped = True
+            if worker.is_busy:
+                worker.is_stopped = False
                 return False
             self._idle.remove(worker)
             self._workers.discard(worker)

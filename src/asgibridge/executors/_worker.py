@@ -15,7 +15,7 @@ class WorkerOwner(Protocol):
     """Decides what becomes of a worker that had nothing to do for a while."""
 
     def may_end(self, worker: "WorkerThread", /) -> bool:
-        """Whether *worker* ends now.  After True no work may reach it."""
+        """Whether *worker* ends now.  Before True it is said to be stopped."""
         ...
 
 
@@ -91,6 +91,13 @@ class WorkerThread:
         is_free = current is None or getattr(current, "is_done", False)
         return not (is_free and self.inbox.empty())
 
+    def put(self, work: Runnable) -> bool:
+        """Have *work* run, once; False if it never will be: the thread is ending."""
+        # First the work, then the look; stop() does it the other way round.  So
+        # work that lies behind the end is seen here, and taken back.
+        self.inbox.put(work)
+        return not (self.is_stopped and self.inbox.withdraw(work))
+
     def stop(self) -> None:
         """End the thread after the work that is in its inbox; does not wait."""
         self.is_stopped = True
@@ -106,9 +113,11 @@ class WorkerThread:
 
     def _work(self) -> None:
         get, timeout = self.inbox.get, self._idle_timeout
+        items = self.inbox.items
+        take = items.popleft
         while True:
             try:
-                work = get(timeout)
+                work = take() if items else get(timeout)
             except Empty:
                 if self._owner is None or self._owner.may_end(self):
                     return

@@ -28,6 +28,7 @@ __all__ = (
     "running_loop_or_none",
     "set_running_loop",
     "signals_of",
+    "stands_still",
     "turn",
     "waiter_of",
     "watched",
@@ -76,7 +77,9 @@ def _has_root() -> bool:
 
 
 def _same_root(changed: Context, base: Context, /) -> bool:
-    return gc.get_referents(changed)[-1] is gc.get_referents(base)[-1]
+    # Of two contexts that nobody is inside of these are the two trees.
+    referents = gc.get_referents(changed, base)
+    return referents[0] is referents[-1]
 
 
 def _not_known(_changed: Context, _base: Context, /) -> bool:
@@ -140,6 +143,15 @@ def has_work(loop: AbstractEventLoop) -> bool:
     """Whether anything is ready or timed on a loop of the standard library."""
     private: Any = loop
     return bool(private._ready or private._scheduled)  # noqa: SLF001  # see above
+
+
+def stands_still(loop: AbstractEventLoop, descriptors: int) -> bool:
+    """Whether nothing is ready or timed, and only so many descriptors are watched."""
+    private: Any = loop
+    return (
+        not (private._ready or private._scheduled)  # noqa: SLF001  # see above
+        and len(private._selector._fd_to_key) == descriptors  # noqa: SLF001
+    )
 
 
 def has_more_ready() -> bool:

@@ -31,10 +31,10 @@ class Mailbox:
 
     __slots__ = (
         "__weakref__",
-        "_armed",
-        "_letters",
         "_waker",
+        "is_armed",
         "is_brief",
+        "letters",
         "loop",
         "watch",
     )
@@ -46,8 +46,11 @@ class Mailbox:
         self.watch: object = None
         # Whether the loop is there for single calls.
         self.is_brief: bool = isinstance(loop, RecyclableLoop)
-        self._letters: deque[Letter] = deque()
-        self._armed = False
+        self.letters: deque[Letter] = deque()
+        # Whether the loop is about to look for letters.  Its own thread may set
+        # it for a moment, so that nobody wakes the loop meanwhile: it takes it
+        # back then, and first after that sees whether there are any.
+        self.is_armed: bool = False
         self._waker: Waker
         if HAS_EVENTFD and _can_read(loop):
             self._waker = EventFdWaker.on_running_loop(loop, self.drain)
@@ -68,36 +71,21 @@ class Mailbox:
         """
         # The letter first, the flag after it: drain() does it the other way
         # round, so that one of the two always sees the other.
-        self._letters.append(letter)
-        if not self._armed:
-            self._armed = True
+        self.letters.append(letter)
+        if not self.is_armed:
+            self.is_armed = True
             self._waker.wake(letter)
 
-    def attend(self) -> bool:
-        """Say that the loop's thread, this one, is about to look for itself.
-
-        So nobody has to wake the loop meanwhile.  Where this returns True,
-        `look` must follow, before the loop's thread does anything else.
-        """
-        if self._armed:
-            return False  # letters are on their way anyhow
-        self._armed = True
-        return True
-
     def look(self, loop: AbstractEventLoop) -> None:
-        """Have delivered what came since `attend`; on the thread of *loop*."""
-        if not self._letters:
-            # As in post(), the other way round.
-            self._armed = False
-            if not self._letters or self._armed:
-                return
-            self._armed = True
-        loop.call_soon(self.drain)
+        """Have delivered what has come, unless it is being done; on *loop*'s thread."""
+        if not self.is_armed:
+            self.is_armed = True
+            loop.call_soon(self.drain)
 
     def drain(self) -> None:
         """Deliver what has arrived; on the loop's thread."""
-        self._armed = False
-        letters = self._letters
+        self.is_armed = False
+        letters = self.letters
         try:
             # Bounded by what is here now: fast workers must not starve the loop.
             for _ in range(len(letters)):
@@ -105,8 +93,8 @@ class Mailbox:
         finally:
             # Something is left that nobody woke the loop for only after a
             # KeyboardInterrupt or SystemExit went through here.
-            if letters and not self._armed:
-                self._armed = True
+            if letters and not self.is_armed:
+                self.is_armed = True
                 self._waker.wake()
 
 

@@ -17,6 +17,7 @@ from ._internals import (
     is_configured,
     is_known,
     references,
+    stands_still,
     watched,
 )
 
@@ -113,11 +114,10 @@ class RecyclableLoop(asyncio.SelectorEventLoop):
         noted = self._noted
         if noted is None:
             return False
-        if has_work(self):
-            drop_cancelled_timers(self)
-            if has_work(self):
-                return False
-        return watched(self) == noted[1]
+        if stands_still(self, noted[1]):
+            return True
+        drop_cancelled_timers(self)
+        return stands_still(self, noted[1])
 
     def can_be_turned(self) -> bool:
         """Whether the loop can be run by hand.
@@ -182,7 +182,14 @@ class LoopCache:
     Thread-safe.  Loops of a user's own factory are used once.
     """
 
-    __slots__ = ("__weakref__", "_factory", "_idle", "_max_idle", "_of_parent")
+    __slots__ = (
+        "__weakref__",
+        "_factory",
+        "_idle",
+        "_is_closed",
+        "_max_idle",
+        "_of_parent",
+    )
 
     def __init__(
         self, factory: Callable[[], AbstractEventLoop] | None, max_idle: int = 8
@@ -191,6 +198,7 @@ class LoopCache:
             factory = RecyclableLoop if _recycles() else asyncio.new_event_loop
         self._factory = factory
         self._max_idle = max_idle
+        self._is_closed = False
         # The last one in is the first one out: it is the warmest.
         self._idle: list[RecyclableLoop] = []
         self._of_parent: list[RecyclableLoop] = []
@@ -205,14 +213,15 @@ class LoopCache:
             return self._factory()
 
     def keep(self, loop: RecyclableLoop) -> bool:
-        """Take back a clean loop; False if there are enough."""
-        if len(self._idle) >= self._max_idle:
+        """Take back a clean loop; False if there are enough, or it is over."""
+        if self._is_closed or len(self._idle) >= self._max_idle:
             return False
         self._idle.append(loop)
         return True
 
     def close(self) -> None:
-        """Close the idle loops."""
+        """Close the idle loops, and keep none any more."""
+        self._is_closed = True
         _close_all(self._idle)
 
     def forget(self) -> None:
@@ -221,6 +230,7 @@ class LoopCache:
         They are kept, unused: closing one would unregister descriptors from the
         poller that the child shares with its parent.
         """
+        self._is_closed = False
         while self._idle:
             loop = self._idle.pop()
             disown(loop)
