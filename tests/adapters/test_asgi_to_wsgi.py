@@ -679,7 +679,8 @@ def test_closing_waits_for_work_after_the_response(adapt: Adapt) -> None:
         await send(body(b"x"))
         try:
             if scope["path"] == "/quick":
-                while adapter._service is not None:  # until it is being closed
+                # Until it is being closed, of which nothing tells.
+                while adapter._service is not None:  # noqa: ASYNC110 # as above
                     await asyncio.sleep(0)
             else:
                 await asyncio.Event().wait()

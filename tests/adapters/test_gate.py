@@ -41,7 +41,7 @@ def test_what_becomes_ready_meanwhile_is_seen() -> None:
     looks = iter([False, True, True])
     gate = Gate()
     assert gate.wait(lambda: next(looks))
-    assert not gate._is_idle
+    assert not gate.is_idle
 
 
 def test_a_wake_up_during_the_second_look_is_no_end() -> None:
@@ -64,7 +64,7 @@ def test_a_wait_can_have_an_end() -> None:
     """It says whether what was waited for has come."""
     gate = Gate()
     assert not gate.wait(lambda: False, timeout=0)
-    assert not gate._is_idle
+    assert not gate.is_idle
     looks = iter([False, False, True])
     assert gate.wait(lambda: next(looks), timeout=0)
 

@@ -235,7 +235,7 @@ def test_threads_end_with_the_last_of_several_lifespans(
 def asgi_call(mailbox: Mailbox, app: Any) -> AsgiCall:
     scope: dict[str, Any] = {"type": "http", "method": "GET", "path": "/"}
     return AsgiCall(
-        app, scope, copy_context(), mailbox, set(), BytesIO(), 0, 100, None, Gates()
+        app, scope, copy_context(), mailbox, set(), 0, 100, BytesIO(), None, Gates()
     )
 
 

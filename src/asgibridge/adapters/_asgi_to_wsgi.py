@@ -140,9 +140,9 @@ class AsgiToWsgi:
             copy_context(),
             service.mailbox,
             service.tasks,
-            environ["wsgi.input"],
             body_length(environ),
             self.response_window_bytes,
+            environ["wsgi.input"],
             self.timeout,
             self._gates,
         )
