@@ -52,7 +52,7 @@ class Inbox:
     _received: int = attrs.field(default=0, init=False)  # bytes; the task's
     _read: int = attrs.field(default=0, init=False)  # bytes; the thread's
     _fetched: bool = attrs.field(default=False, init=False)
-    _is_large: bool = attrs.field(default=False, init=False)  # the last chunk
+    _size: int = attrs.field(default=0, init=False)  # of the last chunk
     # Wakes the receiver when there is room again; first set, then a receiver.
     _bell: Bell | None = attrs.field(default=None, init=False)
     _receiver: asyncio.Task[None] | None = attrs.field(default=None, init=False)
@@ -84,9 +84,10 @@ class Inbox:
             self._line.wait(self._has_news)
         chunk = chunks.popleft()
         self._read += len(chunk)
-        if self._bell is not None and self._has_room():
+        if self._bell is not None and self._received == self._read:
             self._bell.ring()  # and let it: then this thread need not wait
-        self._check_length()
+        if self._limits.max_body_bytes is not None:
+            self._check_length()
         return chunk
 
     def _check_length(self) -> None:
@@ -106,7 +107,10 @@ class Inbox:
 
     async def work(self) -> None:
         """Receive what the thread waits for, or see to it that it comes."""
-        if self.watched or (self._fetched and not self._is_large):
+        # Large messages leave nothing to read ahead: then it is cheaper to receive
+        # them here one by one.
+        is_large = self._size >= self._limits.read_ahead_bytes
+        if self.watched or (self._fetched and not is_large):
             self.watch()
             return
         self._fetched = True
@@ -139,17 +143,18 @@ class Inbox:
                 receiver.cancel()
         return receiver
 
-    def _has_room(self) -> bool:
-        # Half, so that it is not one wake-up for each message.
-        return self._received - self._read <= self._limits.read_ahead_bytes // 2
-
     async def _receive_all(self, bell: Bell) -> None:
         most = self._limits.read_ahead_bytes
         try:
             while not self._line.gone:
-                while self._received - self._read >= most:
+                # Another of the size of the last, if it fits.  Else all is read
+                # first, so that it is not one wake-up for each message.
+                while (ahead := self._received - self._read) and (
+                    ahead + self._size > most
+                ):
                     bell.is_idle = True
-                    if not self._has_room():  # announced first, looked second
+                    # Announced first, looked second.
+                    if self._received != self._read:
                         await bell
                     bell.is_idle = False
                 self._accept(await self._receive())
@@ -166,10 +171,8 @@ class Inbox:
             # First: once the thread has the chunk it may want the next.
             self.wanted = False
             if chunk:
-                # Such messages leave nothing to read ahead: then it is cheaper
-                # for the request's own task to receive them one by one.
-                self._is_large = len(chunk) >= self._limits.read_ahead_bytes
-                self._received += len(chunk)
+                self._size = len(chunk)
+                self._received += self._size
                 self._chunks.append(chunk)
             self._complete = not more
             # The receiver is about to fetch the next.
