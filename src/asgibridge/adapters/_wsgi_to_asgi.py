@@ -178,8 +178,10 @@ class WsgiToAsgi:
         elif kind == "lifespan":
             await self._live(receive, send)
         elif kind == "websocket":
-            await receive()  # the connect event: refusing earlier is an error
-            await send({"type": "websocket.close", "code": 1000, "reason": ""})
+            # Refusing before the connect event is an error, and so is sending
+            # anything to a client that has left meanwhile.
+            if (await receive())["type"] == "websocket.connect":
+                await send({"type": "websocket.close", "code": 1000, "reason": ""})
         else:
             msg = (
                 f"WsgiToAsgi was given a scope of type {kind!r};"
