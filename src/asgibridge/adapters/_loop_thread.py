@@ -84,8 +84,8 @@ class LoopThread:
                 self._loop.run_forever()
             except (SystemExit, KeyboardInterrupt) as exc:
                 _logger.exception(
-                    "a task raised %r; the loop of thread %r goes on, since others"
+                    "a task raised %s; the loop of thread %r goes on, since others"
                     " share it",
-                    exc,
+                    type(exc).__name__,
                     self._name,
                 )
