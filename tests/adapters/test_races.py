@@ -218,16 +218,16 @@ def test_threads_end_with_the_last_of_several_lifespans(
 
     async def main() -> None:
         adapter = WsgiToAsgi(app, bridge=bridge)
-        detacher = adapter._detacher
+        detacher = adapter._dispatcher._detacher
         lives = [server(incoming=[], type="lifespan") for _ in range(2)]
         tasks = [asyncio.ensure_future(life.run(adapter)) for life in lives]
         await lives[1].until(lambda: lives[1].asked)
         lives[0].feed({"type": "lifespan.shutdown"})
         await tasks[0]
-        assert adapter._detacher is detacher
+        assert adapter._dispatcher._detacher is detacher
         lives[1].feed({"type": "lifespan.shutdown"})
         await tasks[1]
-        assert adapter._detacher is not detacher
+        assert adapter._dispatcher._detacher is not detacher
 
     asyncio.run(main())
 
