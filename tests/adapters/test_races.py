@@ -338,3 +338,32 @@ def test_a_thread_sensitive_request_that_is_cancelled(
         assert await asyncio.to_thread(closed.wait, 10)
 
     asyncio.run(main())
+
+
+def test_a_loop_that_ends_while_a_thread_sensitive_request_runs(
+    bridge: Bridge, server: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All tasks are cancelled; the request ends once, and counts as one."""
+    entered, cancelled = threading.Event(), threading.Event()
+
+    def app(environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
+        entered.set()
+        assert cancelled.wait(timeout=60)
+        start_response("200 OK", TEXT)
+        return [b"x"]
+
+    async def ask() -> None:
+        try:
+            await server().run(adapter)
+        finally:
+            cancelled.set()
+
+    async def main() -> None:
+        task = asyncio.ensure_future(ask())
+        assert await asyncio.to_thread(entered.wait, 60)
+        assert not task.done()  # asyncio.run() cancels it
+
+    adapter = WsgiToAsgi(app, bridge=bridge, thread_sensitive=True)
+    asyncio.run(main())
+    assert not caplog.records
+    assert not adapter._dispatcher.queued

@@ -62,12 +62,14 @@ class WsgiWork:
     _on_end: Callable[["WsgiWork"], object]
     # What runs this, unless it is a crossing that the task itself awaits.
     call: DetachedCall | None = attrs.field(default=None, init=False)
+    _begun: bool = attrs.field(default=False, init=False)
     _abandoned: bool = attrs.field(default=False, init=False)
     # At most one; whoever takes it, which is atomic, answers for it.
     _errors: list[BaseException] | None = attrs.field(default=None, init=False)
 
     def run(self) -> None:
         """Serve the request; never raises."""
+        self._begun = True
         self._queued.pop()
         if not self._line.gone:
             try:
@@ -86,7 +88,9 @@ class WsgiWork:
             self.report()
 
     def fail(self, error: BaseException) -> None:
-        """End a request that no thread will run."""
+        """End a request that no thread will run; one that has run has ended."""
+        if self._begun:
+            return  # a crossing that is cancelled says so after the function's end
         self._errors = [error]
         self._queued.pop()
         self.finish()
