@@ -1,7 +1,10 @@
 """Where a thread sleeps."""
 
+import os
 import threading
 from collections import deque
+
+import pytest
 
 from asgibridge.adapters._gate import Gate, Gates
 
@@ -77,4 +80,13 @@ def test_each_thread_has_a_gate_of_its_own_and_keeps_it() -> None:
     thread.start()
     thread.join(timeout=60)
     assert others != [gates.gate]
+    assert gates.gate is gates.gate
+
+
+def test_a_forked_child_has_gates_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its parent's descriptors would wake the one for the other."""
+    gates = Gates()
+    parents, process = gates.gate, os.getpid()
+    monkeypatch.setattr(os, "getpid", lambda: process + 1)
+    assert gates.gate is not parents
     assert gates.gate is gates.gate

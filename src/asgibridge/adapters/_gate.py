@@ -1,5 +1,6 @@
 """Where one thread sleeps until others have something for it."""
 
+import os
 import threading
 from collections.abc import Callable
 from typing import final
@@ -58,10 +59,15 @@ class Gates(threading.local):
 
     # Opened by a thread's first wait: an adapter alone has no descriptors.
     _gate: Gate | None = None
+    _process: int | None = None
 
     @property
     def gate(self) -> Gate:
         """That of the current thread."""
-        if self._gate is None:
+        process = os.getpid()
+        # A forked child has its parent's descriptors.  Who rings in one of the
+        # processes would wake the other, and its own thread would sleep on.
+        if self._gate is None or self._process != process:
             self._gate = Gate()
+            self._process = process
         return self._gate
