@@ -161,13 +161,17 @@ def extensions(environ: Environ) -> bytes:
     return " ".join(environ["asgi.scope"].get("extensions") or ()).encode()
 
 
+def this_file(environ: Environ) -> Any:
+    return environ["wsgi.file_wrapper"](Path(__file__).open("rb"))
+
+
 PAGES: dict[str, Callable[[Environ], Any]] = {
     "/large": large,
     "/endless": endless,
     "/closed": lambda _: [b"%d" % closed.wait(timeout=60)],
     "/count": lambda environ: [count(environ)],
     "/peak": lambda _: [b"%d" % peak_kib()],
-    "/file": lambda environ: environ["wsgi.file_wrapper"](Path(__file__).open("rb")),
+    "/file": this_file,
     "/extensions": lambda environ: [extensions(environ)],
     "/environ": lambda environ: [texts_of(environ)],
 }
