@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.staging import PATIENCE
+
 _CONFTEST = Path(__file__).with_name("conftest.py")
 
-_PATIENCE = "PATIENCE_SECONDS: Final = 5.0"
+_PATIENCE = "PATIENCE_SECONDS: Final = 60.0"
 
 _CLEAN = """
 import threading
@@ -46,7 +48,7 @@ def test_descriptor():
 
 
 def _run(
-    folder: Path, *, test: str, patience: str = "5.0"
+    folder: Path, *, test: str, patience: str = "60.0"
 ) -> subprocess.CompletedProcess[str]:
     """Run *test* in a suite of its own, with the checks of this one."""
     checks = _CONFTEST.read_text()
@@ -59,7 +61,7 @@ def _run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
         env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
     )

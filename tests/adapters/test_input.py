@@ -172,3 +172,14 @@ def test_small_reads_of_a_large_chunk_copy_only_what_they_return() -> None:
     body = body_of(bytes(1_000_000))
     assert sum(len(body.read(1)) for _ in range(50_000)) == 50_000
     assert len(body._chunk) == 1_000_000  # the very chunk, not what is left of it
+
+
+def test_each_way_to_read_a_little() -> None:
+    """Of one chunk and across two; said for one body, and checked above for any."""
+    body = body_of(b"a\nbc\nd", b"ef\ngh")
+    assert body.read1(1) == b"a"
+    assert body.readlines(2) == [b"\n", b"bc\n"]
+    assert body.read1(1) == b"d"
+    assert body.read(3) == b"ef\n"
+    assert body.read1(9) == b"gh"
+    assert body.read1(9) == b""

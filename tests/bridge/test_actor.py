@@ -8,7 +8,8 @@ from collections.abc import Generator, Iterator
 import pytest
 
 from asgibridge.bridge import Bridge
-from asgibridge.bridge._actor import Actor, Errand
+from asgibridge.bridge._actor import Actor
+from asgibridge.bridge._errand import Errand
 from asgibridge.bridge._loop_leases import lease_loop
 from asgibridge.bridge._places import Frame
 from asgibridge.bridge._tokens import Tokens

@@ -1,6 +1,7 @@
 """The composition root: options, what belongs to it, its end."""
 
 import asyncio
+import gc
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -17,6 +18,7 @@ from asgibridge.errors import (
     OptionError,
 )
 from asgibridge.executors import PerCallLoopRunner, ThreadSensitivePool, WorkerPool
+from tests.conftest import open_descriptors
 from tests.staging import PATIENCE, BareExecutor, run
 
 
@@ -118,6 +120,22 @@ def test_closing_ends_what_the_bridge_made() -> None:
     assert set(threading.enumerate()) == before
     bridge.close()
     assert repr(bridge) == "<Bridge 'asgibridge' closed>"
+
+
+def test_closing_gives_descriptors_back() -> None:
+    """All of them, there and then: nothing is left to the collector."""
+
+    gc.collect()  # of whatever was before
+    gc.disable()
+    try:
+        before = open_descriptors()
+        with Bridge() as bridge:
+            bridge.async_to_sync(bridge.sync_to_async(int))()
+            run(bridge.sync_to_async(bridge.async_to_sync(nothing)))
+            run(bridge.sync_to_async(int, thread_sensitive=False))
+        assert open_descriptors() == before
+    finally:
+        gc.enable()
 
 
 def test_what_is_called_on_close() -> None:

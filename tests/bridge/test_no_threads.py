@@ -40,11 +40,14 @@ def test_blocking_code_runs_on_the_loops_thread(
 def test_async_code_runs_on_the_callers_thread(bridge: Bridge) -> None:
     """And so do the calls below it."""
 
-    async def main() -> set[int]:
+    async def main() -> tuple[asyncio.AbstractEventLoop, set[int]]:
         await asyncio.sleep(0)
-        return {get_ident(), await bridge.sync_to_async(get_ident)()}
+        threads = {get_ident(), await bridge.sync_to_async(get_ident)()}
+        return asyncio.get_running_loop(), threads
 
-    assert bridge.async_to_sync(main)() == {get_ident()}
+    loop, threads = bridge.async_to_sync(main)()
+    assert threads == {get_ident()}
+    assert loop.is_closed()
 
 
 def test_what_a_call_leaves_behind_is_ended_on_the_callers_thread(
@@ -59,6 +62,25 @@ def test_what_a_call_leaves_behind_is_ended_on_the_callers_thread(
 
     bridge.async_to_sync(main)()
     assert tasks[0].cancelled()
+
+
+def test_what_is_ended_on_the_callers_thread_may_call_back(bridge: Bridge) -> None:
+    """A task that is cancelled there still makes its last calls, on that thread."""
+    last: list[int] = []
+
+    async def other() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            last.append(await bridge.sync_to_async(get_ident)())
+
+    async def main() -> asyncio.Task[None]:
+        task = asyncio.create_task(other())
+        await asyncio.sleep(0)
+        return task
+
+    assert bridge.async_to_sync(main)().cancelled()
+    assert last == [get_ident()]
 
 
 def test_a_loop_with_more_to_do_stands_still_for_a_call(bridge: Bridge) -> None:

@@ -7,10 +7,8 @@ import textwrap
 
 import pytest
 
-# A shell lets what it starts in the background ignore Ctrl-C, and that is inherited.
 PRELUDE = """
 import asyncio, atexit, os, signal, sys, threading
-signal.signal(signal.SIGINT, signal.default_int_handler)
 from asgibridge import Bridge
 from asgibridge.executors import *
 bridge = Bridge()

@@ -118,25 +118,46 @@ def test_a_server_that_is_not_there(here: Path) -> None:
     assert "Traceback" not in text
 
 
-@pytest.mark.parametrize("every", ["0", "0.01"])
-def test_sigterm(here: Path, caplog: pytest.LogCaptureFixture, every: str) -> None:
-    """The command drains, and ends with code 0."""
-    (here / "ending_app.py").write_text(
-        "import asyncio, os, signal\n"
-        "async def app(scope, receive, send):\n"
-        "    await receive()\n"
-        "    await asyncio.sleep(0.05)\n"
-        "    await send({'type': 'lifespan.startup.complete'})\n"
-        "    os.kill(os.getpid(), signal.SIGTERM)\n"
-        "    await receive()\n"
-        "    await send({'type': 'lifespan.shutdown.complete'})\n"
-    )
+ENDING = """
+import asyncio, logging, os, signal
+
+class Listener(logging.Handler):
+    def __init__(self):
+        super().__init__()
+        self.has_heard = asyncio.Event()
+
+    def emit(self, record):
+        if "health:" in record.getMessage():
+            self.has_heard.set()
+
+async def app(scope, receive, send):
+    await receive()
+    await send({"type": "lifespan.startup.complete"})
+    if WAITS:
+        listener = Listener()
+        logging.getLogger("asgibridge.servers").addHandler(listener)
+        await listener.has_heard.wait()
+        logging.getLogger("asgibridge.servers").removeHandler(listener)
+    os.kill(os.getpid(), signal.SIGTERM)
+    await receive()
+    await send({"type": "lifespan.shutdown.complete"})
+"""
+
+
+@pytest.mark.parametrize(("every", "is_reported"), [("0", False), ("0.01", True)])
+def test_sigterm(
+    here: Path, caplog: pytest.LogCaptureFixture, every: str, *, is_reported: bool
+) -> None:
+    """The command drains, and ends with code 0; its health is told before, too."""
+    (here / "ending_app.py").write_text(f"WAITS = {is_reported}\n{ENDING}")
     options = ["ending_app:app", "--source", "tcp://127.0.0.1:0"]
     with caplog.at_level(logging.INFO, "asgibridge.servers"):
         result = CliRunner().invoke(worker, [*options, "--health-seconds", every])
+    sys.modules.pop("ending_app", None)
     assert result.exit_code == 0, result.output
     assert "works on tcp://127.0.0.1:0" in caplog.text
-    assert "health: 0 instances" in caplog.text
+    assert (caplog.text.count("health: 0 instances") > 1) is is_reported
+    assert caplog.records[-1].getMessage().startswith("health: 0 instances")
 
 
 def test_the_chat_example() -> None:

@@ -216,3 +216,16 @@ def test_loops_whose_stop_is_a_callback() -> None:
                 coro = call_back(caller)
                 context = copy_context()
                 assert runner.run(coro, context=context, caller=caller) == [0, 1, 2]
+
+
+def test_forgetting_makes_it_new() -> None:
+    """As in a forked child, which may come while another thread moves a loop."""
+    with InThreadLoopRunner() as runner, Bridge(runner=runner) as bridge:
+        runner._moving.acquire()
+        runner.forget()
+        assert not runner._moving.locked()
+        assert bridge.async_to_sync(returns_its_thread)() == get_ident()
+
+
+async def returns_its_thread() -> int:
+    return get_ident()

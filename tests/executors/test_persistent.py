@@ -8,7 +8,12 @@ from typing import Any, TypeVar
 
 import pytest
 
-from asgibridge.errors import DeadlockError, ExecutorClosedError, LoopStoppedError
+from asgibridge.errors import (
+    DeadlockError,
+    ExecutorClosedError,
+    LoopStoppedError,
+    NoThreadError,
+)
 from asgibridge.executors import (
     CurrentThreadExecutor,
     PersistentLoopRunner,
@@ -162,6 +167,36 @@ def test_a_closed_runner_refuses() -> None:
     with pytest.raises(ExecutorClosedError, match=r"loop_and_thread: runner .* closed"):
         run_with(runner, coro)
     assert is_closed(coro)
+
+
+def test_a_runner_without_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says so, begins nothing, and works when there are threads again."""
+
+    def refuse(_: threading.Thread) -> None:
+        msg = "can't start new thread"
+        raise RuntimeError(msg)
+
+    loop = asyncio.new_event_loop()
+    loops = [asyncio.new_event_loop(), loop]
+    coro = loop_and_thread()
+    with PersistentLoopRunner(loop_factory=loops.pop) as runner:
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", refuse)
+            with pytest.raises(NoThreadError, match="'asgibridge-persistent-loop' can"):
+                run_with(runner, coro)
+        assert is_closed(coro)
+        assert loop.is_closed()
+        assert run_with(runner, loop_and_thread())[0] != id(loop)
+
+
+def test_an_error_of_the_coroutine_about_threads(runner: PersistentLoopRunner) -> None:
+    """It is the coroutine's own, and handed on as any other."""
+
+    async def fail() -> None:
+        raise NoThreadError
+
+    with pytest.raises(NoThreadError):
+        run_with(runner, fail())
 
 
 def test_closing_a_runner_never_used() -> None:

@@ -3,7 +3,11 @@
 import gc
 import threading
 import weakref
+from collections import deque
 
+import pytest
+
+from asgibridge.executors import _queue
 from asgibridge.executors._worker import WorkerThread
 from tests.staging import PATIENCE, Gate, Step
 
@@ -131,3 +135,31 @@ def test_who_was_told_of_the_end_is_not_too_early() -> None:
         behind.wait()
     worker.stop()
     worker.join()
+
+
+class Overtaken(deque[object]):
+    """Says once that it has an item, which somebody else has taken back by then."""
+
+    lies = 1
+
+    def __bool__(self) -> bool:
+        """Lie, then tell."""
+        if self.lies:
+            self.lies -= 1
+            return True
+        return len(self) > 0
+
+
+def test_work_withdrawn_while_it_is_being_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The thread goes on to what comes next."""
+    monkeypatch.setattr(_queue, "deque", Overtaken)
+    worker = WorkerThread("a name")
+    step = Step()
+    worker.inbox.put(step)
+    step.wait()
+    worker.stop()
+    worker.join()
+    assert isinstance(worker.inbox.items, Overtaken)
+    assert worker.inbox.items.lies == 0

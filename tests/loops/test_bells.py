@@ -58,6 +58,7 @@ def test_rings_are_not_counted(bell: Bell) -> None:
 @needs_eventfd
 def test_descriptors_go_with_the_object() -> None:
     """Both of them."""
+    gc.collect()  # of whatever was before
     before = set(os.listdir("/proc/self/fd"))
     bell = EventFdBell()
     assert len(set(os.listdir("/proc/self/fd")) - before) == 2

@@ -94,6 +94,27 @@ def test_the_end_of_the_loop_closes_the_descriptor() -> None:
 
 
 @needs_eventfd
+@pytest.mark.parametrize("was_closed", [False, True])
+def test_an_idle_loop_that_is_closed_closes_the_descriptor(*, was_closed: bool) -> None:
+    """Though it does not run any more; the waker's own end may have come before."""
+    loop = RecyclableLoop()
+
+    async def main() -> EventFdWaker:
+        waker = EventFdWaker.on_running_loop(loop, nothing)
+        if was_closed:
+            waker.close()
+            await settled()
+        return waker
+
+    waker = loop.run_until_complete(main())
+    assert is_open(waker._fd) is not was_closed
+    loop.close()
+    assert not is_open(waker._fd)
+    with pytest.raises(RuntimeError, match="Event loop is closed"):
+        waker.wake()
+
+
+@needs_eventfd
 @pytest.mark.parametrize("close", [lambda f: f(), in_thread])
 def test_close_takes_the_descriptor_out_of_the_loop(
     close: Callable[[Callable[[], None]], None],

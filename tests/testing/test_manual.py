@@ -48,6 +48,18 @@ def test_any_order(order: list[int]) -> None:
     assert executor.pending == ()
 
 
+def test_a_call_runs_once() -> None:
+    """Told to run it again, or one of another executor, it says so."""
+    executor, other = ManualExecutor(), ManualExecutor()
+    executor.submit(int)
+    other.submit(int)
+    (call,) = executor.pending
+    executor.run(call)
+    for again in (call, *other.pending):
+        with pytest.raises(NothingPendingError, match="is not pending: run, cancelled"):
+            executor.run(again)
+
+
 def test_run_all_runs_what_is_submitted_meanwhile() -> None:
     """Calls submitted by calls run too; cancelled ones do not."""
     executor = ManualExecutor()

@@ -7,7 +7,7 @@ from contextvars import Context, Token, copy_context
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..executors import name_of
-from ..loops import Mailbox, context_unchanged
+from ..loops import Mailbox, context_unchanged, running_loop_or_none
 from ._cancellation import shielded
 from ._context import take_back, write_back
 from ._late import report_late
@@ -162,6 +162,14 @@ class BlockingCall(Generic[T]):
     def goes_on(self) -> bool:
         """Whether the thread that has run the function runs others now."""
         return self.is_done and self.place.has_more
+
+    def needs_this_thread(self) -> bool:
+        """Whether the function waits for a coroutine of the loop that runs here."""
+        hosted = self.hosted
+        if hosted is None or hosted.is_done:
+            return False
+        loop = self.get_loop()
+        return loop is not None and loop is running_loop_or_none()
 
     def check_cancelled(self) -> None:
         """Raise if the awaiting task was cancelled: no more work for it."""

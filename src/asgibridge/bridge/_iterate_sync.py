@@ -16,8 +16,9 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar, final
 
 from ..errors import LoopStoppedError, WrongThreadError
-from ._actor import Actor, Errand
+from ._actor import Actor
 from ._engine import Engine
+from ._errand import Errand
 from ._late import report_late
 from ._loop_leases import LoopLease
 from ._source import Ended

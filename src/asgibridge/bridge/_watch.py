@@ -27,8 +27,9 @@ class Watch:
     """Looks at the waiting calls of one loop now and then, while there are any.
 
     Runs what would never be started otherwise, on the thread that waits for it;
-    delivers what was never announced; reports what has waited long.  It is not told about calls: it looks which
-    tasks wait for one, so that calls which do not wait cost nothing.
+    delivers what was never announced; reports what has waited long.  It is not
+    told about calls: it looks which tasks wait for one, so that calls which do
+    not wait cost nothing.
     """
 
     __slots__ = ("_engine", "_mailbox", "_reported", "_seen")

@@ -6,10 +6,10 @@ from threading import get_ident
 from time import perf_counter
 from typing import Final, final
 
-from ..errors import DeadlockError, ExecutorClosedError, NoThreadError
+from ..errors import ExecutorClosedError, NoThreadError
 from ..loops import Bell, LockBell, has_more_ready, open_bell
 from ..types import Runnable
-from ._worker import start
+from ._worker import deadlock_at_close, start
 
 __all__ = ("Crew", "CrewThread")
 
@@ -111,11 +111,7 @@ class Crew:
         if not wait:
             return
         if any(thread.ident == get_ident() for thread in threads):
-            msg = (
-                f"{self._name!r} was closed from one of its own threads, which would "
-                f"wait for itself; close it from another, or with wait=False"
-            )
-            raise DeadlockError(msg)
+            raise deadlock_at_close(self._name, threading.current_thread().name)
         while threads:
             for thread in threads:
                 thread.join()

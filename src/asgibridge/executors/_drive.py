@@ -243,7 +243,7 @@ class Drive:
     def _move(self) -> bool:
         """Have the loop go on on a thread of its own; False if there is none."""
         self._schedule_due()
-        mover = _Mover(self.loop)
+        mover = _Mover(self.loop, self._thread)
         # The runner may have been closed since the call began, which ends first.
         lease = self._threads.lease(outlives_close=True)
         self.has_moved = True
@@ -303,14 +303,19 @@ class Drive:
 class _Mover:
     """What the thread does that a loop has moved to."""
 
-    __slots__ = ("_loop", "has_ended")
+    __slots__ = ("_caller", "_loop", "has_ended")
 
-    def __init__(self, loop: AbstractEventLoop) -> None:
+    def __init__(self, loop: AbstractEventLoop, caller: int) -> None:
         self._loop = loop
+        self._caller = caller
         self.has_ended = threading.Event()
 
     def __str__(self) -> str:
         return f"the loop {self._loop!r}"
+
+    def needs_this_thread(self) -> bool:
+        """Whether the current thread is the one that the loop has moved from."""
+        return not self.has_ended.is_set() and self._caller == get_ident()
 
     def run(self) -> None:
         """Run the loop until it is stopped."""

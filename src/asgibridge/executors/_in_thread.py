@@ -1,10 +1,11 @@
 """A loop on the caller's own thread."""
 
+import asyncio
 import sys
 import threading
 from asyncio import AbstractEventLoop
 from collections.abc import Coroutine
-from contextvars import Context
+from contextvars import Context, copy_context
 from functools import partial
 from typing import Any, TypeVar, final
 
@@ -15,6 +16,7 @@ from ..errors import NoThreadError, OptionError
 from ..loops import (
     RecyclableLoop,
     asyncgen_hooks,
+    end_tasks,
     retire,
     signals_of,
 )
@@ -139,6 +141,11 @@ class InThreadLoopRunner(LoopOwner):
         try:
             lease.post(work)
         except NoThreadError:  # at the end of the interpreter: then on this one
+            if asyncio.all_tasks(loop):
+                # Their last calls need a thread that takes turns.
+                drive = Drive(loop, caller.inbox, self._threads, self._moving)
+                ending = LoopCall(end_tasks(), copy_context(), caller)
+                self._drive(loop, drive, ending, caller)
             work.run()
         caller.run_until(work)
         lease.release()

@@ -5,6 +5,7 @@ from asyncio import AbstractEventLoop
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import Context
+from threading import get_ident
 from types import TracebackType
 from typing import Any, Final, Generic, TypeVar, final
 
@@ -89,6 +90,11 @@ class LoopCall(Generic[T]):
     def has_ended(self) -> bool:
         """Whether the task is done."""
         return self._task is not None and self._task.done()
+
+    def needs_this_thread(self) -> bool:
+        """Whether the current thread is the one that waits for it."""
+        waiting: int | None = getattr(self._caller, "thread", None)
+        return not self.is_done and waiting == get_ident()
 
     def collect(self, failure: BaseException | None = None) -> None:
         """Take the outcome from the task and let go of it.

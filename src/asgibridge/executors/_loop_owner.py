@@ -10,6 +10,7 @@ import attrs
 from ..loops import LoopCache
 from ._forks import forget_after_fork
 from ._threads import ThreadCache
+from ._worker import join_all
 
 __all__ = ("LoopOwner",)
 
@@ -54,10 +55,15 @@ class LoopOwner:
         forget_after_fork(self)
 
     def close(self) -> None:
-        """End the idle threads and loops.  Calls that run now end first."""
-        for worker in self._threads.close():
-            worker.join()
-        self._loops.close()
+        """End the idle threads and loops.  Calls that run now end first.
+
+        Raises:
+            DeadlockError: In a call that runs now, which would wait for itself.
+        """
+        try:
+            join_all(self._threads.close(), self.name)
+        finally:
+            self._loops.close()
 
     def forget(self) -> None:
         """Become as new, in a forked child."""

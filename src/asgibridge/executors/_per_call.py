@@ -71,8 +71,8 @@ class PerCallLoopRunner(LoopOwner):
             if not call.claim():  # it is the coroutine's own
                 raise
         # At the end of the interpreter: then without one.
-        runner = InThreadLoopRunner(loop_factory=self.loop_factory)
-        return runner.run(coro, context=context, caller=caller)
+        with InThreadLoopRunner(loop_factory=self.loop_factory) as runner:
+            return runner.run(coro, context=context, caller=caller)
 
     def run_on(
         self,
@@ -137,6 +137,10 @@ class _Visit:
 
     def __str__(self) -> str:
         return str(self._call)
+
+    def needs_this_thread(self) -> bool:
+        """Whether the current thread is the one that waits for the call."""
+        return not self.is_done and self._call.needs_this_thread()
 
     def begin(self) -> None:
         """Have a thread do it."""

@@ -12,10 +12,11 @@ from typing import Any, Self, TypeVar, final
 
 import attrs
 
-from ..errors import DeadlockError, ExecutorClosedError
+from ..errors import DeadlockError, ExecutorClosedError, NoThreadError
 from ..loops import retire
 from ..types import CallerExecutor
 from ._loop_call import LoopCall
+from ._worker import deadlock_at_close, start
 
 __all__ = ("PersistentLoopRunner",)
 
@@ -56,7 +57,7 @@ class PersistentLoopRunner:
     _is_closed: bool = attrs.field(init=False)
     # Tells the thread that the loop was not stopped by a call.
     _closing: threading.Event = attrs.field(init=False, repr=False)
-    # What runs on the loop; only its thread uses it.
+    # What runs on the loop; only its thread changes it.
     _calls: "_Calls" = attrs.field(init=False, repr=False)
     # The loop of the parent process: see LoopCache.forget.
     _of_parent: AbstractEventLoop | None = attrs.field(
@@ -91,12 +92,23 @@ class PersistentLoopRunner:
         Raises:
             DeadlockError: On the loop's own thread.
             ExecutorClosedError: After `close`, or if the loop was closed.
+            NoThreadError: If no thread can be started for the loop.
         """
         call = LoopCall(coro, context, caller)
-        return call.wait(lambda: self._schedule(call))
+        try:
+            return call.wait(lambda: self._schedule(call))
+        except NoThreadError:
+            if call.claim():  # else it is the coroutine's own
+                coro.close()
+            raise
 
     def close(self) -> None:
-        """Cancel what still runs on the loop, close it and end the thread."""
+        """Cancel what still runs on the loop, close it and end the thread.
+
+        Raises:
+            DeadlockError: In a call that runs on the loop, which would wait for
+                itself.
+        """
         if self._process != os.getpid():
             self.forget()
         with self._lock:
@@ -109,6 +121,8 @@ class PersistentLoopRunner:
         if not self._calls.is_over:  # else somebody stopped it, and it is ending
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(loop.stop)
+        if thread is threading.current_thread() or self._calls.need_this_thread():
+            raise deadlock_at_close(self.name, thread.name)
         thread.join()
 
     def _schedule(self, call: LoopCall[Any]) -> None:
@@ -139,15 +153,25 @@ class PersistentLoopRunner:
                 )
                 raise DeadlockError(msg)
             if self._loop is None:
-                self._loop = (self.loop_factory or asyncio.new_event_loop)()
-                self._thread = threading.Thread(
-                    target=_run_loop,
-                    args=(self._loop, self._calls, self._closing),
-                    name=self.name,
-                    daemon=True,
-                )
-                self._thread.start()
+                self._start()
+            assert self._loop is not None  # noqa: S101  # it was started
             return self._loop
+
+    def _start(self) -> None:
+        """Make the loop and its thread; the lock is held."""
+        loop = (self.loop_factory or asyncio.new_event_loop)()
+        thread = threading.Thread(
+            target=_run_loop,
+            args=(loop, self._calls, self._closing),
+            name=self.name,
+            daemon=True,
+        )
+        try:
+            start(thread)
+        except NoThreadError:
+            loop.close()
+            raise
+        self._loop, self._thread = loop, thread
 
     def __enter__(self) -> Self:
         return self
@@ -164,7 +188,7 @@ class PersistentLoopRunner:
 @final
 @attrs.define(eq=False)
 class _Calls:
-    """What runs on one loop; only the loop's thread uses it."""
+    """What runs on one loop; only the loop's thread changes it."""
 
     running: set[LoopCall[Any]] = attrs.field(factory=set[LoopCall[Any]], init=False)
     is_over: bool = attrs.field(default=False, init=False)
@@ -185,6 +209,10 @@ class _Calls:
 
         self.running.add(call)
         call.start(asyncio.get_running_loop()).add_done_callback(finish)
+
+    def need_this_thread(self) -> bool:
+        """Whether the current thread waits for one of them; from any thread."""
+        return any(call.needs_this_thread() for call in list(self.running))
 
     def give_up(self) -> None:
         """End every wait: a call has stopped the loop, for the others too."""

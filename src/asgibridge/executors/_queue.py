@@ -37,7 +37,8 @@ class WorkQueue(Generic[T]):
         self._comes_alone = comes_alone
         # Which task rang last while its loop had more to do.
         self._ringer = 0
-        # What waits.  The thread that takes may do so here, if there is anything.
+        # What waits.  The thread that takes may do so here, unless it is empty by
+        # then: items are withdrawn as well.
         self.items: deque[T] = deque()
         self._bell: Bell | None = None
         # Whether the thread waits, or is about to.

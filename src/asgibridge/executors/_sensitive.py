@@ -3,18 +3,17 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from threading import get_ident
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar, final
 
 import attrs
 
-from ..errors import DeadlockError, ExecutorClosedError
+from ..errors import ExecutorClosedError
 from ..types import Runnable
 from ._forks import forget_after_fork
 from ._threads import ThreadCache, ThreadLease
 from ._work import FutureWork
-from ._worker import WorkerThread
+from ._worker import WorkerThread, join_all
 
 __all__ = ("ThreadSensitivePool",)
 
@@ -133,7 +132,8 @@ class ThreadSensitivePool:
             wait: Return only when the threads have ended.
 
         Raises:
-            DeadlockError: If a thread of this pool would wait for itself.
+            DeadlockError: If a thread of this pool would wait for itself, or for
+                the event loop that runs on this thread.
         """
         with self._lock:
             workers = self._cache.close()
@@ -141,16 +141,8 @@ class ThreadSensitivePool:
                 self._shared.stop()
                 workers.append(self._shared)
             self._is_closed = True
-        if not wait:
-            return
-        if any(worker.ident == get_ident() for worker in workers):
-            msg = (
-                f"{self.name!r} was closed from one of its own threads, which would "
-                f"wait for itself; close it from another, or with wait=False"
-            )
-            raise DeadlockError(msg)
-        for worker in workers:
-            worker.join()
+        if wait:
+            join_all(workers, self.name)
 
     def __enter__(self) -> Self:
         return self

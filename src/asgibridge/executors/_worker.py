@@ -1,14 +1,16 @@
 """One thread and its inbox."""
 
 import threading
+from collections.abc import Callable, Iterable
 from queue import Empty
+from threading import get_ident
 from typing import Protocol, final
 
-from ..errors import NoThreadError
+from ..errors import DeadlockError, NoThreadError
 from ..types import Runnable
 from ._queue import WorkQueue
 
-__all__ = ("WorkerOwner", "WorkerThread", "start")
+__all__ = ("WorkerOwner", "WorkerThread", "deadlock_at_close", "join_all", "start")
 
 
 class WorkerOwner(Protocol):
@@ -91,6 +93,15 @@ class WorkerThread:
         is_free = current is None or getattr(current, "is_done", False)
         return not (is_free and self.inbox.empty())
 
+    @property
+    def needs_this_thread(self) -> bool:
+        """Whether it is the current thread, or runs what cannot end without that."""
+        if self.ident == get_ident():
+            return True
+        needs: Callable[[], bool] | None
+        needs = getattr(self.current, "needs_this_thread", None)
+        return needs is not None and needs()
+
     def put(self, work: Runnable) -> bool:
         """Have *work* run, once; False if it never will be: the thread is ending."""
         # First the work, then the look; stop() does it the other way round.  So
@@ -118,6 +129,8 @@ class WorkerThread:
         while True:
             try:
                 work = take() if items else get(timeout)
+            except IndexError:  # withdrawn just now
+                continue
             except Empty:
                 if self._owner is None or self._owner.may_end(self):
                     return
@@ -128,3 +141,31 @@ class WorkerThread:
             work.run()
             # Drop it before the next wait: arguments must not live on here.
             self.current = work = None
+
+
+def join_all(workers: Iterable[WorkerThread], owner: str) -> None:
+    """Wait until threads have ended that were told to.
+
+    Args:
+        workers: The threads.
+        owner: What they belong to, for messages.
+
+    Raises:
+        DeadlockError: If one of them cannot end before the current thread goes on.
+    """
+    workers = tuple(workers)
+    for worker in workers:
+        if worker.needs_this_thread:
+            raise deadlock_at_close(owner, worker.name)
+    for worker in workers:
+        worker.join()
+
+
+def deadlock_at_close(owner: str, thread: str) -> DeadlockError:
+    """Return the error for who closes *owner* and would wait for itself."""
+    msg = (
+        f"{owner!r} was closed from one of its own threads, or by what one of them "
+        f"waits for: thread {thread!r} cannot end before this one goes on; close "
+        f"it from another, or when the call has ended"
+    )
+    return DeadlockError(msg)

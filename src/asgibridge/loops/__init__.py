@@ -19,6 +19,7 @@ from ._mailbox import (
 from ._recycling import (
     LoopCache as LoopCache,
     RecyclableLoop as RecyclableLoop,
+    end_tasks as end_tasks,
     retire as retire,
 )
 
@@ -32,6 +33,7 @@ __all__ = (
     "RecyclableLoop",
     "asyncgen_hooks",
     "context_unchanged",
+    "end_tasks",
     "has_more_ready",
     "open_bell",
     "retire",

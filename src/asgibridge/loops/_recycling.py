@@ -21,7 +21,7 @@ from ._internals import (
     watched,
 )
 
-__all__ = ("Driver", "LoopCache", "RecyclableLoop", "retire")
+__all__ = ("Driver", "LoopCache", "RecyclableLoop", "end_tasks", "retire")
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -33,20 +33,22 @@ def retire(loop: AbstractEventLoop) -> None:
     loop.call_soon(loop.stop)
     loop.run_forever()
     try:
-        _cancel_tasks(loop)
+        if asyncio.all_tasks(loop):
+            loop.run_until_complete(end_tasks())
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.run_until_complete(loop.shutdown_default_executor())
     finally:
         loop.close()
 
 
-def _cancel_tasks(loop: AbstractEventLoop) -> None:
-    tasks = asyncio.all_tasks(loop)
-    if not tasks:
-        return
+async def end_tasks() -> None:
+    """Cancel all other tasks of the running loop, and wait until they have ended."""
+    loop = asyncio.get_running_loop()
+    this = asyncio.current_task()
+    tasks = [task for task in asyncio.all_tasks() if task is not this]
     for task in tasks:
         task.cancel()
-    loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+    await asyncio.gather(*tasks, return_exceptions=True)
     for task in tasks:
         if not task.cancelled() and (exception := task.exception()) is not None:
             loop.call_exception_handler(
@@ -73,6 +75,14 @@ class Driver(Protocol):
         ...
 
 
+class Closer(Protocol):
+    """Something of a loop that is of no use without it."""
+
+    def close_before(self, loop: AbstractEventLoop, /) -> None:
+        """End, on the thread that is about to close *loop*."""
+        ...
+
+
 class RecyclableLoop(asyncio.SelectorEventLoop):
     """A loop that can tell whether anything of a call is left in it.
 
@@ -88,6 +98,9 @@ class RecyclableLoop(asyncio.SelectorEventLoop):
     driver: "Driver | None" = None
 
     def __init__(self) -> None:
+        # What ends with the loop.  An idle one is closed without being run again,
+        # which needs a thread without a loop: no generator of it is shut down.
+        self.closers: weakref.WeakSet[Closer] = weakref.WeakSet()
         super().__init__()
         self.is_known: bool = is_known(self)
 
@@ -153,6 +166,13 @@ class RecyclableLoop(asyncio.SelectorEventLoop):
             self.get_debug(),
             self.slow_callback_duration,
         )
+
+    @override
+    def close(self) -> None:
+        """Close the loop, and what has to end before it."""
+        while self.closers:
+            self.closers.pop().close_before(self)
+        super().close()
 
     @override
     def call_soon_threadsafe(

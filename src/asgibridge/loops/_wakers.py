@@ -106,6 +106,8 @@ class EventFdWaker:
                 keeper.asend(None).send(None)
         finally:
             sys.set_asyncgen_hooks(finalizer=finalizer)
+        if isinstance(loop, RecyclableLoop):
+            loop.closers.add(waker)
         return waker
 
     def wake(self, why: "Reason | None" = None) -> None:
@@ -127,6 +129,12 @@ class EventFdWaker:
                 loop.call_soon_threadsafe(self._close_here)
                 return
         self._close_fd()
+
+    def close_before(self, loop: AbstractEventLoop) -> None:
+        """Give the descriptor back; *loop* is idle and about to be closed."""
+        if self._is_open:
+            loop.remove_reader(self._fd)
+            self._close_fd()
 
     def _close_here(self) -> None:
         loop = self._loop()
