@@ -365,6 +365,38 @@ def test_no_message_is_read_ahead_that_does_not_fit(
     assert max(seen) <= most
 
 
+@pytest.mark.parametrize("body", [b"", b"abc"])
+def test_a_body_that_is_repeated_is_received_once(
+    bridge: Bridge, server: Make, body: bytes
+) -> None:
+    """Middleware that has read it gives its copy to whoever asks, for ever."""
+    asked = server()
+    told = threading.Event()
+
+    def app(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+        environ["asgi.client_disconnected"]()  # begins to watch
+        start_response("200 OK", TEXT)
+        yield b"-"
+        assert told.wait(timeout=60)
+        yield b"".join(iter(lambda: environ["wsgi.input"].read(2), b""))
+
+    async def receive() -> dict[str, Any]:
+        asked.asked += 1
+        if asked.asked > 100:
+            pytest.fail("nothing else runs on the loop")
+        return {"type": "http.request", "body": body}
+
+    async def note(event: dict[str, Any]) -> None:
+        if event.get("body") == b"-":
+            told.set()
+
+    asked.on_send = note
+    with WsgiToAsgi(app, bridge=bridge) as adapter:
+        asyncio.run(adapter(asked.scope, receive, asked.send))
+    assert asked.body == b"-" + body
+    assert asked.asked == 2
+
+
 def test_two_threads_may_read_one_body(bridge: Bridge, server: Make) -> None:
     """Each part goes to one of them; neither sleeps when there is one."""
     got: list[bytes] = []

@@ -157,7 +157,12 @@ class Inbox:
                     if self._received != self._read:
                         await bell
                     bell.is_idle = False
-                self._accept(await self._receive())
+                event = await self._receive()
+                if self._complete and event["type"] == "http.request":
+                    # Middleware that repeats the body, at once and for ever: it
+                    # would keep the loop busy and never tell of the client.
+                    return
+                self._accept(event)
         except Exception as exc:  # noqa: BLE001 # it is the server's: handed back to it
             self.error = exc
             self._line.hang_up()
