@@ -232,11 +232,36 @@ def test_threads_end_with_the_last_of_several_lifespans(
     asyncio.run(main())
 
 
-def asgi_call(mailbox: Mailbox, app: Any) -> AsgiCall:
+def asgi_call(mailbox: Mailbox, app: Any, body: bytes = b"") -> AsgiCall:
     scope: dict[str, Any] = {"type": "http", "method": "GET", "path": "/"}
+    context, data = copy_context(), BytesIO(body)
     return AsgiCall(
-        app, scope, copy_context(), mailbox, set(), 0, 100, BytesIO(), None, Gates()
+        app, scope, context, mailbox, set(), len(body), 100, data, None, Gates()
     )
+
+
+def test_the_last_part_of_a_body_is_there_before_it_is_known_to_be_the_last() -> None:
+    """Whoever receives just before it is there waits; it is not told of an end."""
+
+    async def main() -> None:
+        call = asgi_call(Mailbox(asyncio.get_running_loop()), None, b"ab")
+        waited: list[object] = []
+
+        class Chunks(deque[Any]):
+            """Another task receives just before the part is added."""
+
+            def append(self, chunk: Any, /) -> None:
+                receiving = call._receive()
+                waited.append(receiving.send(None))
+                receiving.close()
+                super().append(chunk)
+
+        call._chunks = Chunks()
+        call._read()
+        assert len(waited) == 1
+        assert (await call._receive())["body"] == b"ab"
+
+    asyncio.run(main())
 
 
 def test_a_task_that_becomes_ready_while_it_announces_its_sleep_does_not_sleep() -> (

@@ -391,8 +391,9 @@ def test_a_body_that_is_repeated_is_received_once(
             told.set()
 
     asked.on_send = note
+    send: Any = asked.send
     with WsgiToAsgi(app, bridge=bridge) as adapter:
-        asyncio.run(adapter(asked.scope, receive, asked.send))
+        asyncio.run(adapter(asked.scope, receive, send))
     assert asked.body == b"-" + body
     assert asked.asked == 2
 

@@ -117,15 +117,17 @@ class AsgiCall(AsgiTask):
         size = _READ_BYTES if left is None else min(_READ_BYTES, left)
         data = self._body.read(size) if size else b""
         if left is not None:
-            self._left = left - len(data)
+            left -= len(data)
+        # First: once the task has the chunk it may want the next.
         self._wants_body = False
-        if not data and self._left:
+        if not data and left:
             self._gone = True  # it promised more
         else:
-            more = bool(data) and self._left != 0
+            more = bool(data) and left != 0
             self._chunks.append(
                 {"type": "http.request", "body": data, "more_body": more}
             )
+        self._left = left  # last: nothing left and no chunk is the end
         self._mailbox.post(self)
 
     def _wait_for_news(self) -> bool:
