@@ -3,7 +3,8 @@
 import json
 import resource
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from wsgiref.types import StartResponse
 
@@ -146,26 +147,43 @@ def count(environ: Environ) -> bytes:
     return b"%d" % total
 
 
+def endless(environ: Environ) -> Endless:
+    closed.clear()
+    return Endless()
+
+
+def texts_of(environ: Environ) -> bytes:
+    texts = {k: v for k, v in environ.items() if isinstance(v, (str, bool))}
+    return json.dumps(texts).encode()
+
+
+def extensions(environ: Environ) -> bytes:
+    return " ".join(environ["asgi.scope"].get("extensions") or ()).encode()
+
+
+def this_file(environ: Environ) -> Any:
+    return environ["wsgi.file_wrapper"](Path(__file__).open("rb"))
+
+
+PAGES: dict[str, Callable[[Environ], Any]] = {
+    "/large": large,
+    "/endless": endless,
+    "/closed": lambda _: [b"%d" % closed.wait(timeout=60)],
+    "/count": lambda environ: [count(environ)],
+    "/peak": lambda _: [b"%d" % peak_kib()],
+    "/file": this_file,
+    "/extensions": lambda environ: [extensions(environ)],
+    "/environ": lambda environ: [texts_of(environ)],
+}
+
+
 def plain_app(environ: Environ, start_response: StartResponse) -> Any:
     name = environ["PATH_INFO"]
     headers = [("Content-Type", "application/octet-stream")]
     if name == "/large":
         headers.append(("Content-Length", environ["QUERY_STRING"]))
     start_response("200 OK", headers)
-    if name == "/endless":
-        closed.clear()
-        return Endless()
-    if name == "/large":
-        return large(environ)
-    if name == "/closed":
-        return [b"%d" % closed.wait(timeout=60)]
-    if name == "/count":
-        return [count(environ)]
-    if name == "/peak":
-        return [b"%d" % peak_kib()]
-    assert name == "/environ"
-    texts = {k: v for k, v in environ.items() if isinstance(v, (str, bool))}
-    return [json.dumps(texts).encode()]
+    return PAGES[name](environ)
 
 
 APPS: dict[str, Any] = {

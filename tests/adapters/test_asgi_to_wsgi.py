@@ -636,6 +636,63 @@ def test_a_failed_startup_fails_the_request(adapt: Adapt) -> None:
     assert app.log == ["lifespan.startup"] * 2
 
 
+@pytest.mark.parametrize("error", [SystemExit("no database"), KeyboardInterrupt()])
+def test_an_application_that_exits_has_failed_to_start(
+    adapt: Adapt, error: BaseException
+) -> None:
+    """It wants not to be served; the WSGI server decides what becomes of itself."""
+
+    async def app(scope: Event, receive: Any, send: Any) -> None:
+        await receive()
+        raise error
+
+    adapter = adapt(app)
+    for _ in range(2):
+        with pytest.raises(LifespanFailedError, match=f"raised {type(error).__name__}"):
+            Client().ask(adapter)
+
+
+def test_an_application_that_exits_at_the_end_has_failed_to_shut_down(
+    adapt: Adapt, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Which is logged, as any failure of it."""
+
+    async def app(scope: Event, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        raise SystemExit(3)
+
+    with adapt(app):
+        pass
+    assert "failed to shut down: it raised SystemExit(3)" in caplog.text
+
+
+@pytest.mark.parametrize("factory", [asyncio.new_event_loop, uvloop.new_event_loop])
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
+def test_a_task_of_the_application_that_exits_stops_nobody_else(
+    adapt: Adapt,
+    caplog: pytest.LogCaptureFixture,
+    error: BaseException,
+    factory: Any,
+) -> None:
+    """The loop goes on for the request that is waiting, and for later ones."""
+
+    @only_http
+    async def app(scope: Event, receive: Any, send: Any) -> None:
+        async def leave() -> None:
+            raise error
+
+        await asyncio.wait([asyncio.ensure_future(leave())])
+        await send(START)
+        await send(body(b"x"))
+
+    adapter = adapt(app, loop_factory=factory)
+    for _ in range(2):
+        assert Client().ask(adapter) == b"x"
+    assert f"a task raised {type(error).__name__}" in caplog.text
+
+
 def test_an_application_that_raises_has_no_lifespan(adapt: Adapt) -> None:
     """It is served all the same, without a state."""
 
@@ -679,7 +736,9 @@ def test_closing_waits_for_work_after_the_response(adapt: Adapt) -> None:
         await send(body(b"x"))
         try:
             if scope["path"] == "/quick":
-                await asyncio.sleep(0.01)
+                # Until it is being closed, of which nothing tells.
+                while adapter._service is not None:  # noqa: ASYNC110 # as above
+                    await asyncio.sleep(0)
             else:
                 await asyncio.Event().wait()
         except asyncio.CancelledError:

@@ -4,6 +4,7 @@ import io
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 from wsgiref.validate import check_environ  # type: ignore[attr-defined] # not in its stub
 
@@ -56,7 +57,7 @@ def test_what_pep_3333_asks_for_is_there() -> None:
         query_string=b"a=%20",
     )
     assert type(environ) is dict
-    environ["wsgi.input"] = BodyInput(lambda: b"")
+    environ["wsgi.input"] = BodyInput(lambda: b"", nullcontext())
     check_environ(environ)
     expected = {
         "REQUEST_METHOD": "POST",
@@ -290,7 +291,7 @@ def test_whatever_a_client_sends_makes_a_valid_environ_or_a_refusal(
         environ = build(**changes)
     except RequestRefusedError:
         return
-    environ["wsgi.input"] = BodyInput(lambda: b"")
+    environ["wsgi.input"] = BodyInput(lambda: b"", nullcontext())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         check_environ(environ)

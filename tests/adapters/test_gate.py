@@ -1,7 +1,10 @@
 """Where a thread sleeps."""
 
+import os
 import threading
 from collections import deque
+
+import pytest
 
 from asgibridge.adapters._gate import Gate, Gates
 
@@ -41,7 +44,7 @@ def test_what_becomes_ready_meanwhile_is_seen() -> None:
     looks = iter([False, True, True])
     gate = Gate()
     assert gate.wait(lambda: next(looks))
-    assert not gate._is_idle
+    assert not gate.is_idle
 
 
 def test_a_wake_up_during_the_second_look_is_no_end() -> None:
@@ -64,7 +67,7 @@ def test_a_wait_can_have_an_end() -> None:
     """It says whether what was waited for has come."""
     gate = Gate()
     assert not gate.wait(lambda: False, timeout=0)
-    assert not gate._is_idle
+    assert not gate.is_idle
     looks = iter([False, False, True])
     assert gate.wait(lambda: next(looks), timeout=0)
 
@@ -77,4 +80,13 @@ def test_each_thread_has_a_gate_of_its_own_and_keeps_it() -> None:
     thread.start()
     thread.join(timeout=60)
     assert others != [gates.gate]
+    assert gates.gate is gates.gate
+
+
+def test_a_forked_child_has_gates_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its parent's descriptors would wake the one for the other."""
+    gates = Gates()
+    parents, process = gates.gate, os.getpid()
+    monkeypatch.setattr(os, "getpid", lambda: process + 1)
+    assert gates.gate is not parents
     assert gates.gate is gates.gate

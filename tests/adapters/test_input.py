@@ -1,6 +1,7 @@
 """wsgi.input as a file."""
 
 import io
+import threading
 from collections.abc import Callable, Iterator
 from itertools import chain, repeat
 from typing import Any
@@ -13,7 +14,9 @@ from asgibridge.adapters._input import BodyInput
 
 def body_of(*chunks: bytes) -> BodyInput:
     parts: Iterator[bytes] = chain(filter(None, chunks), [b""])
-    return BodyInput(lambda: next(parts))  # a pull after the end would raise
+    return BodyInput(
+        lambda: next(parts), threading.Lock()
+    )  # a pull after the end would raise
 
 
 SIZES = st.none() | st.integers(-1, 12)
@@ -96,7 +99,7 @@ def test_nothing_is_pulled_before_a_read_nor_for_a_read_of_nothing() -> None:
     def pull() -> bytes:
         pytest.fail("pulled")
 
-    body = BodyInput(pull)
+    body = BodyInput(pull, threading.Lock())
     assert body.read(0) == body.read1(0) == body.readline(0) == b""
 
 
@@ -107,7 +110,7 @@ def test_an_error_of_the_source_reaches_the_reader() -> None:
     def pull() -> bytes:
         return next(parts)()
 
-    body = BodyInput(pull)
+    body = BodyInput(pull, threading.Lock())
     with pytest.raises(OSError, match="gone"):
         body.read()
 
@@ -115,6 +118,53 @@ def test_an_error_of_the_source_reaches_the_reader() -> None:
 def fail() -> bytes:
     msg = "gone"
     raise OSError(msg)
+
+
+@pytest.mark.parametrize(
+    ("method", "pieces"),
+    [
+        ("read", {b"ab\nc", b"d\nef"}),
+        ("readline", {b"ab\n", b"cd\n"}),
+        ("read1", {b"ab", b"\ncd\n"}),
+    ],
+)
+def test_each_part_of_the_body_goes_to_one_thread_in_one_piece(
+    method: str, pieces: set[bytes]
+) -> None:
+    """One that waits for more keeps the others from what it will get."""
+    parts = iter([b"ab", b"\ncd\n", b"ef"])
+    waits, go_on = threading.Event(), threading.Event()
+    tries = threading.Semaphore(0)
+    got: set[bytes] = set()
+
+    class NotingLock:
+        lock = threading.Lock()
+
+        def __enter__(self) -> None:
+            tries.release()
+            self.lock.acquire()
+
+        def __exit__(self, *exc_info: object) -> None:
+            self.lock.release()
+
+    def pull() -> bytes:
+        waits.set()
+        assert go_on.wait(timeout=60)
+        return next(parts)
+
+    body = BodyInput(pull, NotingLock())
+    threads = [
+        threading.Thread(target=lambda: got.add(getattr(body, method)(4)))
+        for _ in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+        assert waits.wait(timeout=60)
+        assert tries.acquire(timeout=60)
+    go_on.set()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert got == pieces
 
 
 def test_small_reads_of_a_large_chunk_copy_only_what_they_return() -> None:

@@ -218,25 +218,50 @@ def test_threads_end_with_the_last_of_several_lifespans(
 
     async def main() -> None:
         adapter = WsgiToAsgi(app, bridge=bridge)
-        detacher = adapter._detacher
+        detacher = adapter._dispatcher._detacher
         lives = [server(incoming=[], type="lifespan") for _ in range(2)]
         tasks = [asyncio.ensure_future(life.run(adapter)) for life in lives]
         await lives[1].until(lambda: lives[1].asked)
         lives[0].feed({"type": "lifespan.shutdown"})
         await tasks[0]
-        assert adapter._detacher is detacher
+        assert adapter._dispatcher._detacher is detacher
         lives[1].feed({"type": "lifespan.shutdown"})
         await tasks[1]
-        assert adapter._detacher is not detacher
+        assert adapter._dispatcher._detacher is not detacher
 
     asyncio.run(main())
 
 
-def asgi_call(mailbox: Mailbox, app: Any) -> AsgiCall:
+def asgi_call(mailbox: Mailbox, app: Any, body: bytes = b"") -> AsgiCall:
     scope: dict[str, Any] = {"type": "http", "method": "GET", "path": "/"}
+    context, data = copy_context(), BytesIO(body)
     return AsgiCall(
-        app, scope, copy_context(), mailbox, set(), BytesIO(), 0, 100, None, Gates()
+        app, scope, context, mailbox, set(), len(body), 100, data, None, Gates()
     )
+
+
+def test_the_last_part_of_a_body_is_there_before_it_is_known_to_be_the_last() -> None:
+    """Whoever receives just before it is there waits; it is not told of an end."""
+
+    async def main() -> None:
+        call = asgi_call(Mailbox(asyncio.get_running_loop()), None, b"ab")
+        waited: list[object] = []
+
+        class Chunks(deque[Any]):
+            """Another task receives just before the part is added."""
+
+            def append(self, chunk: Any, /) -> None:
+                receiving = call._receive()
+                waited.append(receiving.send(None))
+                receiving.close()
+                super().append(chunk)
+
+        call._chunks = Chunks()
+        call._read()
+        assert len(waited) == 1
+        assert (await call._receive())["body"] == b"ab"
+
+    asyncio.run(main())
 
 
 def test_a_task_that_becomes_ready_while_it_announces_its_sleep_does_not_sleep() -> (
@@ -338,3 +363,32 @@ def test_a_thread_sensitive_request_that_is_cancelled(
         assert await asyncio.to_thread(closed.wait, 10)
 
     asyncio.run(main())
+
+
+def test_a_loop_that_ends_while_a_thread_sensitive_request_runs(
+    bridge: Bridge, server: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All tasks are cancelled; the request ends once, and counts as one."""
+    entered, cancelled = threading.Event(), threading.Event()
+
+    def app(environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
+        entered.set()
+        assert cancelled.wait(timeout=60)
+        start_response("200 OK", TEXT)
+        return [b"x"]
+
+    async def ask() -> None:
+        try:
+            await server().run(adapter)
+        finally:
+            cancelled.set()
+
+    async def main() -> None:
+        task = asyncio.ensure_future(ask())
+        assert await asyncio.to_thread(entered.wait, 60)
+        assert not task.done()  # asyncio.run() cancels it
+
+    adapter = WsgiToAsgi(app, bridge=bridge, thread_sensitive=True)
+    asyncio.run(main())
+    assert not caplog.records
+    assert not adapter._dispatcher.queued

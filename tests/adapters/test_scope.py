@@ -8,7 +8,11 @@ from hypothesis import given, strategies as st
 
 from asgibridge.adapters import WsgiLimits
 from asgibridge.adapters._environ import EnvironBuilder
-from asgibridge.adapters._scope import body_length, http_scope
+from asgibridge.adapters._scope import (
+    HeaderVariables,
+    body_length,
+    http_scope as build_scope,
+)
 
 
 def environ_with(**changes: Any) -> dict[str, Any]:
@@ -16,6 +20,10 @@ def environ_with(**changes: Any) -> dict[str, Any]:
     setup_testing_defaults(environ)
     environ.update(changes)
     return environ
+
+
+def http_scope(environ: dict[str, Any], state: dict[str, Any] | None) -> Any:
+    return build_scope(environ, state, HeaderVariables())
 
 
 def test_every_key_of_the_specification_is_there() -> None:
@@ -97,6 +105,46 @@ def test_the_path_as_sent_is_told_if_the_server_tells(
     scope = http_scope(environ_with(PATH_INFO="/\xe9", **variables), None)
     assert scope["raw_path"] == raw.replace(b"\xe9", b"%E9")
     assert scope["path"] == "/\N{REPLACEMENT CHARACTER}"
+
+
+def test_a_header_with_an_underscore_is_no_content_length() -> None:
+    """Servers that let it through make this variable of it; type and length have none."""
+    environ = environ_with(
+        CONTENT_LENGTH="3", HTTP_CONTENT_LENGTH="9", HTTP_CONTENT_TYPE="text/html"
+    )
+    headers = http_scope(environ, None)["headers"]
+    assert [value for name, value in headers if name.startswith(b"content")] == [b"3"]
+
+
+def test_names_are_made_once_and_no_client_can_fill_the_memory() -> None:
+    """Neither with many names nor with long ones; all get through."""
+    names = HeaderVariables()
+    environ = environ_with(HTTP_X_A="1", **{"HTTP_" + "Y" * 100: "2"})
+    first = build_scope(environ, None, names)["headers"]
+    assert names["HTTP_X_A"] == b"x-a"
+    assert build_scope(environ, None, names)["headers"] == first
+    assert (b"y" * 100, b"2") in first
+    assert "HTTP_" + "Y" * 100 not in names
+    many = environ_with(**{f"HTTP_X_{number}": "" for number in range(2000)})
+    assert (b"x-1999", b"") in build_scope(many, None, names)["headers"]
+    assert len(names) == 1024
+
+
+@pytest.mark.parametrize("port", ["", "x", "\u00b2", None])
+def test_a_port_that_is_no_number_is_unknown(port: str | None) -> None:
+    """A path of a unix socket has none, either."""
+    environ = environ_with(REMOTE_ADDR="192.0.2.1", REMOTE_PORT=port)
+    assert http_scope(environ, None)["client"] == ("192.0.2.1", 0)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "version"),
+    [("HTTP/1.0", "1.0"), ("HTTP/1.1", "1.1"), ("HTTP/2", "2"), ("HTTP/3.0", "3")],
+)
+def test_the_version_is_told_in_the_form_of_asgi(protocol: str, version: str) -> None:
+    """Which leaves the zero away."""
+    scope = http_scope(environ_with(SERVER_PROTOCOL=protocol), None)
+    assert scope["http_version"] == version
 
 
 def test_early_hints_are_offered_where_the_server_has_them() -> None:

@@ -166,6 +166,14 @@ def test_what_servers_tell_arrives_in_the_environ(asgi_server: Running) -> None:
     assert environ["wsgi.url_scheme"] == "http"
 
 
+def test_a_file_arrives(asgi_server: Running) -> None:
+    """Granian sends it by itself, by its path; under the others it is read."""
+    answer = asgi_server.get("/plain/file")
+    assert answer.content == (HERE / "interop_apps.py").read_bytes()
+    extensions = asgi_server.get("/plain/extensions").text.split()
+    assert ("http.response.pathsend" in extensions) == (asgi_server.name == "granian")
+
+
 def leave_in_the_middle(server: Running, path: str) -> None:
     with socket.create_connection(("127.0.0.1", server.port)) as client:
         client.sendall(b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % path.encode())

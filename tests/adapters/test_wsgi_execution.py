@@ -342,6 +342,13 @@ def test_websockets_are_refused(bridge: Bridge, server: Make) -> None:
     assert [event["type"] for event in asked.sent] == ["websocket.close"]
 
 
+def test_a_websocket_that_has_gone_is_not_refused(bridge: Bridge, server: Make) -> None:
+    """Nothing may be sent after the disconnect event."""
+    asked = server(incoming=[{"type": "websocket.disconnect"}], type="websocket")
+    asyncio.run(asked.run(WsgiToAsgi(hello, bridge=bridge)))
+    assert asked.sent == []
+
+
 def test_unknown_scopes_raise(bridge: Bridge, server: Make) -> None:
     """A server that asks for more must not wait for answers."""
     with pytest.raises(UnsupportedScopeError, match="'mqtt'"):

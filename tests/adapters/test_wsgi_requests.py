@@ -282,8 +282,9 @@ def test_an_application_may_answer_to_a_long_body_itself(
     """It is an OSError for it."""
 
     def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
-        with pytest.raises(BodyTooLargeError):
-            environ["wsgi.input"].read()
+        for _ in range(2):  # never a part taken for the whole
+            with pytest.raises(BodyTooLargeError):
+                environ["wsgi.input"].read()
         start_response("200 OK", TEXT)
         return [b"long"]
 
@@ -334,41 +335,148 @@ def test_a_large_upload_streams(bridge: Bridge, server: Make) -> None:
     assert serve(app, bridge, server(*chunks)).body == b"".join(chunks)
 
 
-def test_of_messages_as_large_as_the_limit_two_wait_at_most(
-    bridge: Bridge, server: Make
+@pytest.mark.parametrize(
+    ("limit", "most"),
+    [
+        (99, 0),  # none is ever taken before the application asks for it
+        (100, 1),
+        (199, 1),
+        (200, 2),
+        (1000, 10),
+    ],
+)
+def test_no_message_is_read_ahead_that_does_not_fit(
+    bridge: Bridge, server: Make, limit: int, most: int
 ) -> None:
-    """The limit is reached with the first; only then does it hold anything back."""
-    waiting: list[int] = []
+    """Its size is not known before, but that of the last is."""
+    seen: set[int] = set()
 
     def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
         total = 0
         while data := environ["wsgi.input"].read1():
             total += len(data)
-            waiting.append(asked.received - total // 100)
+            seen.add(asked.received - total // 100)
         start_response("200 OK", TEXT)
         return [b"%d" % total]
 
     asked = server(*[bytes(100)] * 50, b"")
-    limits = WsgiLimits(read_ahead_bytes=100)
+    limits = WsgiLimits(read_ahead_bytes=limit)
     assert serve(app, bridge, asked, limits=limits).body == b"5000"
-    assert max(waiting) <= 2
+    assert max(seen) <= most
 
 
-def test_messages_larger_than_the_limit_are_received_one_by_one(
-    bridge: Bridge, server: Make
+@pytest.mark.parametrize("body", [b"", b"abc"])
+def test_a_body_that_is_repeated_is_received_once(
+    bridge: Bridge, server: Make, body: bytes
 ) -> None:
-    """None is ever taken before the application asks for it."""
-    received: list[int] = []
+    """Middleware that has read it gives its copy to whoever asks, for ever."""
+    asked = server()
+    told = threading.Event()
+
+    def app(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+        environ["asgi.client_disconnected"]()  # begins to watch
+        start_response("200 OK", TEXT)
+        yield b"-"
+        assert told.wait(timeout=60)
+        yield b"".join(iter(lambda: environ["wsgi.input"].read(2), b""))
+
+    async def receive() -> dict[str, Any]:
+        asked.asked += 1
+        if asked.asked > 100:
+            pytest.fail("nothing else runs on the loop")
+        return {"type": "http.request", "body": body}
+
+    async def note(event: dict[str, Any]) -> None:
+        if event.get("body") == b"-":
+            told.set()
+
+    asked.on_send = note
+    send: Any = asked.send
+    with WsgiToAsgi(app, bridge=bridge) as adapter:
+        asyncio.run(adapter(asked.scope, receive, send))
+    assert asked.body == b"-" + body
+    assert asked.asked == 2
+
+
+def test_two_threads_may_read_one_body(bridge: Bridge, server: Make) -> None:
+    """Each part goes to one of them; neither sleeps when there is one."""
+    got: list[bytes] = []
+    reading = threading.Barrier(3)
 
     def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
-        total = 0
-        while data := environ["wsgi.input"].read1():
-            total += len(data)
-            received.append(asked.received - total // 100)
-        start_response("200 OK", TEXT)
-        return [b"%d" % total]
+        def read() -> None:
+            reading.wait(timeout=60)
+            got.append(environ["wsgi.input"].read(2))
 
-    asked = server(*[bytes(100)] * 50, b"")
-    limits = WsgiLimits(read_ahead_bytes=99)
-    assert serve(app, bridge, asked, limits=limits).body == b"5000"
-    assert received == [0] * 50
+        threads = [threading.Thread(target=read) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        reading.wait(timeout=60)
+        for thread in threads:
+            thread.join(timeout=60)
+        start_response("200 OK", TEXT)
+        return [b"".join(sorted(got))]
+
+    async def main() -> None:
+        asked = server(incoming=[])
+        async with running_task(asked, app, bridge) as task:
+            for part in (b"a", b"b", b"c", b"d"):
+                await asked.until(lambda: asked.asked > asked.received)
+                asked.feed({"type": "http.request", "body": part, "more_body": True})
+            await task
+        assert asked.body == b"abcd"
+
+    asyncio.run(main())
+
+
+def test_one_thread_may_read_while_another_writes(bridge: Bridge, server: Make) -> None:
+    """Both wait; each is woken for what it waits for."""
+    got: list[bytes] = []
+
+    def app(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+        reader = threading.Thread(
+            target=lambda: got.append(environ["wsgi.input"].read())
+        )
+        reader.start()
+        start_response("200 OK", TEXT)
+        for _ in range(3):
+            yield bytes(100_000)
+        reader.join(timeout=60)
+        yield b"".join(got)
+
+    async def main() -> None:
+        asked = server(incoming=[])
+        may_send = asyncio.Event()
+
+        async def hold_back(event: dict[str, Any]) -> None:
+            await may_send.wait()
+
+        asked.on_send = hold_back
+        async with running_task(asked, app, bridge) as task:
+            may_send.set()
+            await asked.until(lambda: len(asked.body) == 300_000)
+            asked.feed(*request_body(b"read"))
+            await task
+        assert asked.body[300_000:] == b"read"
+
+    asyncio.run(main())
+
+
+def test_a_thread_that_is_left_behind_is_freed(bridge: Bridge, server: Make) -> None:
+    """It waits for a body that nobody receives any more."""
+    reads, raised = threading.Event(), threading.Event()
+
+    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+        def read() -> None:
+            reads.set()
+            with pytest.raises(ClientDisconnectedError, match="request ended"):
+                environ["wsgi.input"].read()
+            raised.set()
+
+        threading.Thread(target=read).start()
+        assert reads.wait(timeout=60)
+        start_response("200 OK", TEXT)
+        return [b"x"]
+
+    assert serve(app, bridge, server(incoming=[])).is_complete
+    assert raised.wait(timeout=60)

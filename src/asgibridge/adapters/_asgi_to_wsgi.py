@@ -20,27 +20,17 @@ from ._asgi_call import AsgiCall
 from ._asgi_service import AsgiService
 from ._closing import Finalizer, call_on_close
 from ._gate import Gates
-from ._scope import body_length, http_scope
+from ._header_names import HOP_BY_HOP
+from ._scope import HeaderVariables, body_length, http_scope
 
 __all__ = ("AsgiToWsgi",)
 
 # PEP 3333 forbids these to applications, ASGI does not.
-_HOP_BY_HOP: Final = frozenset(
-    {
-        b"connection",
-        b"keep-alive",
-        b"proxy-authenticate",
-        b"proxy-authorization",
-        b"proxy-connection",
-        b"te",
-        b"trailer",
-        b"trailers",
-        b"transfer-encoding",
-        b"upgrade",
-    }
-)
+_HOP_BY_HOP: Final = frozenset(name.encode("ascii") for name in HOP_BY_HOP)
 
-_REASONS: Final = {status.value: status.phrase for status in HTTPStatus}
+_STATUS_LINES: Final = {
+    status.value: f"{status.value} {status.phrase}" for status in HTTPStatus
+}
 
 _frozen = attrs.setters.frozen
 
@@ -111,6 +101,9 @@ class AsgiToWsgi:
         on_setattr=_frozen,
     )
     _gates: Gates = attrs.field(factory=Gates, init=False, repr=False)
+    _names: HeaderVariables = attrs.field(
+        factory=HeaderVariables, init=False, repr=False
+    )
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
     # Guarded by _lock when written:
     _service: AsgiService | None = attrs.field(default=None, init=False, repr=False)
@@ -136,13 +129,13 @@ class AsgiToWsgi:
             service = self._start()
         call = AsgiCall(
             self.app,
-            http_scope(environ, service.state),
+            http_scope(environ, service.state, self._names),
             copy_context(),
             service.mailbox,
             service.tasks,
-            environ["wsgi.input"],
             body_length(environ),
             self.response_window_bytes,
+            environ["wsgi.input"],
             self.timeout,
             self._gates,
         )
@@ -267,7 +260,7 @@ def _head(start: Event) -> tuple[str, list[tuple[str, str]]]:
     """Return what `start_response` takes."""
     status: int = start["status"]
     headers: Iterable[tuple[bytes, bytes]] = start.get("headers") or ()
-    return f"{status} {_REASONS.get(status, 'Unknown')}", [
+    return _STATUS_LINES.get(status) or f"{status} Unknown", [
         (name.decode("latin-1"), value.decode("latin-1"))
         for name, value in headers
         if name.lower() not in _HOP_BY_HOP

@@ -1,5 +1,6 @@
 """Where one thread sleeps until others have something for it."""
 
+import os
 import threading
 from collections.abc import Callable
 from typing import final
@@ -20,8 +21,8 @@ class Gate:
     """
 
     _bell: Bell = attrs.field(factory=open_bell, init=False)
-    # Whether the thread sleeps, or is about to.
-    _is_idle: bool = attrs.field(default=False, init=False)
+    is_idle: bool = attrs.field(default=False, init=False)
+    """Whether the thread sleeps, or is about to."""
 
     def wait(self, ready: Callable[[], object], timeout: float | None = None) -> bool:
         """Sleep until *ready* returns something true; return whether it did.
@@ -32,13 +33,13 @@ class Gate:
                 no limit.
         """
         while not ready():
-            self._is_idle = True
+            self.is_idle = True
             # What makes *ready* true happens before wake() looks at the flag, so
             # either this look sees it or wake() sees the flag.
             if not (ready() or self._bell.wait(timeout)):
-                self._is_idle = False
+                self.is_idle = False
                 return bool(ready())
-            self._is_idle = False
+            self.is_idle = False
         return True
 
     def wake(self, *, goes_on: bool = False) -> None:
@@ -47,8 +48,8 @@ class Gate:
         Args:
             goes_on: Whether more for the sleeper is about to come.
         """
-        if self._is_idle:
-            self._is_idle = False
+        if self.is_idle:
+            self.is_idle = False
             self._bell.ring(goes_on=goes_on or has_more_ready())
 
 
@@ -58,10 +59,15 @@ class Gates(threading.local):
 
     # Opened by a thread's first wait: an adapter alone has no descriptors.
     _gate: Gate | None = None
+    _process: int | None = None
 
     @property
     def gate(self) -> Gate:
         """That of the current thread."""
-        if self._gate is None:
+        process = os.getpid()
+        # A forked child has its parent's descriptors.  Who rings in one of the
+        # processes would wake the other, and its own thread would sleep on.
+        if self._gate is None or self._process != process:
             self._gate = Gate()
+            self._process = process
         return self._gate

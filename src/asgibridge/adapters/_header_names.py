@@ -7,7 +7,7 @@ from typing import Final, final
 
 from ..errors import ContentLengthError, WsgiHeaderError
 
-__all__ = ("ResponseHeaderNames", "StatusCodes", "header_value")
+__all__ = ("HOP_BY_HOP", "ResponseHeaderNames", "StatusCodes", "header_value")
 
 # RFC 9110, section 5.6.2.
 _token = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
@@ -17,7 +17,7 @@ _status_line = re.compile(r"[2-9][0-9]{2}(?: [^\r\n\0]*)?").fullmatch
 
 # RFC 9110, section 7.6.1: these belong to the connection, which is the
 # server's; PEP 3333 forbids them to applications.
-_HOP_BY_HOP: Final = frozenset(
+HOP_BY_HOP: Final = frozenset(
     {
         "connection",
         "keep-alive",
@@ -93,7 +93,7 @@ class ResponseHeaderNames(dict[str, bytes]):
             msg = f"header name {name!r} is not a token of RFC 9110"
             raise WsgiHeaderError(msg)
         lower = name.lower()
-        if lower in _HOP_BY_HOP:
+        if lower in HOP_BY_HOP:
             msg = (
                 f"header {name!r} belongs to the connection, which is the server's;"
                 " PEP 3333 forbids it to applications"

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from contextlib import suppress
+from threading import get_ident
 from typing import final
 
 import attrs
@@ -26,9 +27,10 @@ class Inbox:
     """Takes the body from the server when the application asks for it.
 
     The first message is received by the request's own task, which has nothing
-    else to do while the application reads, and so are those as large as the
-    limit.  A body of more than one is otherwise received by a task of its own, up
-    to the read-ahead limit, which then also notices that the client leaves.
+    else to do while the application's thread reads, and so are those as large as
+    the limit.  A body of more than one, or one that another thread reads, is
+    otherwise received by a task of its own, up to the read-ahead limit, which then
+    also notices that the client leaves.
 
     Args:
         line: Wakes the other end.
@@ -42,13 +44,15 @@ class Inbox:
     wanted: bool = attrs.field(default=False, init=False)
     """Whether the thread waits for a chunk."""
     watched: bool = attrs.field(default=False, init=False)
-    """Whether the application wants to know if the client leaves."""
+    """Whether a task of its own is to receive."""
+    home: int = attrs.field(default=0, init=False)
+    """The thread that produces the response."""
     _chunks: deque[bytes] = attrs.field(factory=_no_chunks, init=False)
     _complete: bool = attrs.field(default=False, init=False)  # the task's
     _received: int = attrs.field(default=0, init=False)  # bytes; the task's
     _read: int = attrs.field(default=0, init=False)  # bytes; the thread's
     _fetched: bool = attrs.field(default=False, init=False)
-    _is_large: bool = attrs.field(default=False, init=False)  # the last chunk
+    _size: int = attrs.field(default=0, init=False)  # of the last chunk
     # Wakes the receiver when there is room again; first set, then a receiver.
     _bell: Bell | None = attrs.field(default=None, init=False)
     _receiver: asyncio.Task[None] | None = attrs.field(default=None, init=False)
@@ -67,23 +71,30 @@ class Inbox:
         chunks = self._chunks
         while not chunks:
             if self._complete:
+                self._check_length()
                 return b""
             if self._line.gone:
-                msg = "the client left before the request body was complete"
+                msg = "the client left, or its request ended, before the body was read"
                 raise ClientDisconnectedError(msg)
             self.wanted = True
+            if get_ident() != self.home:
+                self.watched = True  # the request's own may have to send meanwhile
             if self._bell is None:  # else its task is awake, or was rung for
                 self._line.ring()
             self._line.wait(self._has_news)
         chunk = chunks.popleft()
         self._read += len(chunk)
-        if self._bell is not None and self._has_room():
+        if self._bell is not None and self._received == self._read:
             self._bell.ring()  # and let it: then this thread need not wait
+        if self._limits.max_body_bytes is not None:
+            self._check_length()
+        return chunk
+
+    def _check_length(self) -> None:
         most = self._limits.max_body_bytes
         if most is not None and self._read > most:
             msg = f"the request body is longer than the {most} bytes allowed"
             raise BodyTooLargeError(msg)
-        return chunk
 
     def _has_news(self) -> bool:
         return bool(self._chunks) or self._complete
@@ -96,7 +107,10 @@ class Inbox:
 
     async def work(self) -> None:
         """Receive what the thread waits for, or see to it that it comes."""
-        if self._fetched and not self._is_large:
+        # Large messages leave nothing to read ahead: then it is cheaper to receive
+        # them here one by one.
+        is_large = self._size >= self._limits.read_ahead_bytes
+        if self.watched or (self._fetched and not is_large):
             self.watch()
             return
         self._fetched = True
@@ -129,20 +143,26 @@ class Inbox:
                 receiver.cancel()
         return receiver
 
-    def _has_room(self) -> bool:
-        # Half, so that it is not one wake-up for each message.
-        return self._received - self._read <= self._limits.read_ahead_bytes // 2
-
     async def _receive_all(self, bell: Bell) -> None:
         most = self._limits.read_ahead_bytes
         try:
             while not self._line.gone:
-                while self._received - self._read >= most:
+                # Another of the size of the last, if it fits.  Else all is read
+                # first, so that it is not one wake-up for each message.
+                while (ahead := self._received - self._read) and (
+                    ahead + self._size > most
+                ):
                     bell.is_idle = True
-                    if not self._has_room():  # announced first, looked second
+                    # Announced first, looked second.
+                    if self._received != self._read:
                         await bell
                     bell.is_idle = False
-                self._accept(await self._receive())
+                event = await self._receive()
+                if self._complete and event["type"] == "http.request":
+                    # Middleware that repeats the body, at once and for ever: it
+                    # would keep the loop busy and never tell of the client.
+                    return
+                self._accept(event)
         except Exception as exc:  # noqa: BLE001 # it is the server's: handed back to it
             self.error = exc
             self._line.hang_up()
@@ -156,10 +176,8 @@ class Inbox:
             # First: once the thread has the chunk it may want the next.
             self.wanted = False
             if chunk:
-                # Such messages leave nothing to read ahead: then it is cheaper
-                # for the request's own task to receive them one by one.
-                self._is_large = len(chunk) >= self._limits.read_ahead_bytes
-                self._received += len(chunk)
+                self._size = len(chunk)
+                self._received += self._size
                 self._chunks.append(chunk)
             self._complete = not more
             # The receiver is about to fetch the next.

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Final, final
 
 import attrs
@@ -16,16 +17,21 @@ _NO_LIMIT: Final = sys.maxsize
 class BodyInput:
     """A binary file over the chunks that *pull* returns.
 
-    Used by one thread, that of the application.  `read` waits until it has all
-    that was asked for, as files do; `read1` and `readline` return earlier.  It
-    has what `io.TextIOWrapper` needs.
+    `read` waits until it has all that was asked for, as files do; `read1` and
+    `readline` return earlier.  It has what `io.TextIOWrapper` needs.
+
+    Thread-safe as files are: what one call returns is in one piece, and no other
+    call returns any of it.
 
     Args:
         pull: Returns the next chunk, and ``b""`` at the end of the body; waits
             for it, and raises `OSError` if there will be none.
+        lock: Held by a call that takes from the body, while it waits as well.
     """
 
     _pull: Callable[[], bytes]
+    _lock: AbstractContextManager[object]
+    # Guarded by _lock:
     # The chunk being read and how far: small reads copy only what they return.
     _chunk: bytes = attrs.field(default=b"", init=False)
     _position: int = attrs.field(default=0, init=False)
@@ -35,33 +41,35 @@ class BodyInput:
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Return *size* bytes, or all that is left; fewer only at the end."""
-        left = _NO_LIMIT if size is None or size < 0 else size
-        have = len(self._chunk) - self._position
-        if left < have:
-            start = self._position
-            self._position += left
-            return self._chunk[start : start + left]
-        parts = [self._rest()]
-        left -= have
-        while left and (chunk := self._next()):
-            if len(chunk) > left:
-                self._chunk = chunk
-                self._position = left
-                chunk = chunk[:left]
-            parts.append(chunk)
-            left -= len(chunk)
-        return b"".join(parts)
+        with self._lock:
+            left = _NO_LIMIT if size is None or size < 0 else size
+            have = len(self._chunk) - self._position
+            if left < have:
+                start = self._position
+                self._position += left
+                return self._chunk[start : start + left]
+            parts = [self._rest()]
+            left -= have
+            while left and (chunk := self._next()):
+                if len(chunk) > left:
+                    self._chunk = chunk
+                    self._position = left
+                    chunk = chunk[:left]
+                parts.append(chunk)
+                left -= len(chunk)
+            return b"".join(parts)
 
     def read1(self, size: int | None = -1, /) -> bytes:
         """Return what is there, at most *size* bytes; waits only for the first."""
-        if size == 0 or not self._fill():
-            return b""
-        if size is None or size < 0:
-            return self._rest()
-        start = self._position
-        data = self._chunk[start : start + size]
-        self._position = start + len(data)
-        return data
+        with self._lock:
+            if size == 0 or not self._fill():
+                return b""
+            if size is None or size < 0:
+                return self._rest()
+            start = self._position
+            data = self._chunk[start : start + size]
+            self._position = start + len(data)
+            return data
 
     def readinto(self, buffer: bytearray | memoryview, /) -> int:
         """Read into *buffer*; return how many bytes."""
@@ -71,18 +79,19 @@ class BodyInput:
 
     def readline(self, size: int | None = -1, /) -> bytes:
         """Return the next line with its end, at most *size* bytes of it."""
-        left = _NO_LIMIT if size is None or size < 0 else size
-        parts: list[bytes] = []
-        while left and self._fill():
-            start = self._position
-            stop = min(len(self._chunk), start + left)
-            end = self._chunk.find(b"\n", start, stop) + 1
-            self._position = end or stop
-            parts.append(self._chunk[start : self._position])
-            if end:
-                break
-            left -= stop - start
-        return b"".join(parts)
+        with self._lock:
+            left = _NO_LIMIT if size is None or size < 0 else size
+            parts: list[bytes] = []
+            while left and self._fill():
+                start = self._position
+                stop = min(len(self._chunk), start + left)
+                end = self._chunk.find(b"\n", start, stop) + 1
+                self._position = end or stop
+                parts.append(self._chunk[start : self._position])
+                if end:
+                    break
+                left -= stop - start
+            return b"".join(parts)
 
     def readlines(self, hint: int | None = -1, /) -> list[bytes]:
         """Return lines up to the end, or until they hold *hint* bytes."""

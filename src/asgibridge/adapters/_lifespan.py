@@ -46,7 +46,7 @@ class Lifespan:
         """Start the application, if it wants to know of it.
 
         Raises:
-            LifespanFailedError: If it says that its startup failed.
+            LifespanFailedError: If it says that its startup failed, or exits.
         """
         scope: Scope = {
             "type": "lifespan",
@@ -94,3 +94,11 @@ class Lifespan:
                 _logger.exception("the lifespan of %r ended", self._app)
             else:  # as the specification has it: go on without
                 _logger.debug("%r has no lifespan", self._app, exc_info=True)
+        except (SystemExit, KeyboardInterrupt) as exc:
+            # The loop would take these for its own, and stop.
+            kind = "shutdown" if self._supported else "startup"
+            answer = {
+                "type": f"lifespan.{kind}.failed",
+                "message": f"it raised {exc!r}",
+            }
+            self._answers.put_nowait(answer)

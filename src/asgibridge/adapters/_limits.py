@@ -29,9 +29,10 @@ class WsgiLimits:
         max_queued: How many requests may wait for a thread, else 503; None
             sets no limit.
         read_ahead_bytes: Once the application has begun to read, another
-            message is taken from the server before it asks for it while
-            less than this waits; at most 1 MiB.  So the last message taken
-            may go beyond it.
+            message is taken from the server before it asks for it if one of
+            the size of the last does not make more than this wait; at most
+            1 MiB.  Only one that is larger than the one before it may go
+            beyond the limit.
         response_window_bytes: How much of a response may wait to be sent
             before the application is held back.
     """

@@ -69,9 +69,8 @@ class Outbox:
         if "body" in event:
             self._bytes_sent += len(event["body"])
             self.streaming = event["more_body"]
-            gate = self._line.gate
-            if gate is not None and self._has_room():
-                gate.wake()
+            if self._line.sleepers and self._has_room():
+                self._line.wake()
         else:
             self._others_sent += 1
             self._line.wake()

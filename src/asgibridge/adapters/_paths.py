@@ -1,14 +1,17 @@
 """Paths: from ASGI's decoded strings to the bytes-in-latin-1 of PEP 3333."""
 
+import string
 from typing import Final
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from ._asgi import Scope
 
-__all__ = ("request_uri", "split_path")
+__all__ = ("PATH_SAFE", "SAFE_BYTES", "request_uri", "split_path")
 
-# RFC 3986: what may stand in a path without being percent-encoded.
-_PATH_SAFE: Final = "/!$&'()*+,;=:@~"
+# RFC 3986: what may stand in a path without being percent-encoded, beside letters,
+# digits, "_", "." and "-".
+PATH_SAFE: Final = "/!$&'()*+,;=:@~"
+SAFE_BYTES: Final = (PATH_SAFE + string.ascii_letters + string.digits + "_.-").encode()
 
 
 def split_path(scope: Scope) -> tuple[str, str]:
@@ -40,7 +43,7 @@ def request_uri(scope: Scope) -> str:
     if raw:
         path = raw.partition(b"?")[0].decode("latin-1")
     else:
-        path = quote_from_bytes(_encode(scope["path"]), _PATH_SAFE)
+        path = quote_from_bytes(_encode(scope["path"]), PATH_SAFE)
     query: bytes | None = scope.get("query_string")
     return f"{path}?{query.decode('latin-1')}" if query else path
 

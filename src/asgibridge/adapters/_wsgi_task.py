@@ -35,6 +35,7 @@ async def serve(
         inbox.cancel()
         raise
     finally:
+        line.hang_up()  # threads that the application has left behind
         if inbox.is_receiving:
             await inbox.close()
     error = work.take_error() or inbox.error

@@ -5,22 +5,20 @@ import logging
 import threading
 import weakref
 from asyncio import AbstractEventLoop
-from collections import deque
-from collections.abc import Callable, Coroutine
-from functools import partial
+from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Final, Self, final
 from wsgiref.types import ErrorStream
 
 import attrs
 
-from ..bridge import Bridge, Detacher
+from ..bridge import Bridge
 from ..errors import UnsupportedScopeError
-from ..executors import WorkerPool
 from ..loops import MailboxRegistry
 from ..types import BlockingExecutor, WSGIApplication
 from ._asgi import Receive, Scope, Send
-from ._closing import Finalizer, call_on_close
+from ._closing import call_on_close
+from ._dispatch import Dispatcher
 from ._environ import EnvironBuilder
 from ._gate import Gates
 from ._header_names import ResponseHeaderNames
@@ -135,30 +133,27 @@ class WsgiToAsgi:
         repr=False,
     )
     _gates: Gates = attrs.field(factory=Gates, init=False, repr=False)
-    # One entry for each request that waits for its thread; a deque, because its
-    # length can be changed by several threads without a lock.
-    _queued: deque[None] = attrs.field(factory=deque[None], init=False, repr=False)
+    _dispatcher: Dispatcher = attrs.field(init=False, repr=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
-    _run: Callable[[WsgiWork], None] = attrs.field(init=False, repr=False)
-    # Guarded by _lock when written:
-    _detacher: Detacher = attrs.field(init=False, repr=False)
-    _ending: Finalizer = attrs.field(init=False, repr=False)
+    # Guarded by _lock:
     _lifespans: int = attrs.field(default=0, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         """Prepare what all requests share."""
-        alone = self.thread_sensitive or (
-            self._executor is None and self.max_workers == 1
+        self._dispatcher = Dispatcher(
+            self.app,
+            self._bridge,
+            self._executor,
+            self.max_workers,
+            self.thread_sensitive,
         )
         self._environs = EnvironBuilder(
             limits=self.limits,
             underscores=self.underscores,
-            multithread=not alone,
+            multithread=not self._dispatcher.is_one_by_one,
             multiprocess=self.multiprocess,
             errors=self.errors,
         )
-        self._run = _runner_of(self.app)
-        self._detacher = self._new_detacher()
         call_on_close(self._bridge, self.close)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -178,8 +173,10 @@ class WsgiToAsgi:
         elif kind == "lifespan":
             await self._live(receive, send)
         elif kind == "websocket":
-            await receive()  # the connect event: refusing earlier is an error
-            await send({"type": "websocket.close", "code": 1000, "reason": ""})
+            # Refusing before the connect event is an error, and so is sending
+            # anything to a client that has left meanwhile.
+            if (await receive())["type"] == "websocket.connect":
+                await send({"type": "websocket.close", "code": 1000, "reason": ""})
         else:
             msg = (
                 f"WsgiToAsgi was given a scope of type {kind!r};"
@@ -192,10 +189,7 @@ class WsgiToAsgi:
 
         Does not wait.  The adapter can be used again afterwards.
         """
-        with self._lock:
-            ending = self._ending
-            self._detacher = self._new_detacher()
-        ending()
+        self._dispatcher.close()
 
     def __enter__(self) -> Self:
         """Return the adapter."""
@@ -210,14 +204,6 @@ class WsgiToAsgi:
         """Close the adapter."""
         self.close()
 
-    def _new_detacher(self) -> Detacher:
-        """Return what starts requests: on the given executor, or a pool of our own."""
-        pool = WorkerPool(max_workers=self.max_workers, name="asgibridge-wsgi")
-        # Also when the adapter is forgotten, so that no idle thread outlives it.
-        self._ending = weakref.finalize(self, pool.close, wait=False)
-        self._ending.atexit = False
-        return self._bridge.detacher(self._executor or pool)
-
     def _traffic_of(self, loop: AbstractEventLoop) -> Traffic:
         traffic = self._traffic.get(loop)
         if traffic is None:
@@ -226,11 +212,12 @@ class WsgiToAsgi:
 
     def _is_full(self) -> bool:
         most = self.limits.max_queued
-        return most is not None and len(self._queued) >= most
+        return most is not None and len(self._dispatcher.queued) >= most
 
     async def _refuse(self, send: Send) -> None:
         _logger.warning(
-            "request refused with 503: %d wait for a thread", len(self._queued)
+            "request refused with 503: %d wait for a thread",
+            len(self._dispatcher.queued),
         )
         reason = "too many requests wait to be served"
         for event in refusal(_SERVICE_UNAVAILABLE, reason, retry_after=_RETRY_AFTER):
@@ -252,34 +239,11 @@ class WsgiToAsgi:
             inbox,
             outbox,
             WsgiResponse(outbox.put, scope["method"], self._names),
-            self._queued,
+            self._dispatcher.queued,
             traffic.end,
         )
-        self._dispatch(work, traffic)
+        self._dispatcher.start(work, traffic)
         return serve(work, line, inbox, outbox, send)
-
-    def _dispatch(self, work: WsgiWork, traffic: Traffic) -> None:
-        self._queued.append(None)
-        traffic.begin(work)
-        try:
-            if self.thread_sensitive:
-                traffic.keep(asyncio.get_running_loop().create_task(self._cross(work)))
-            else:
-                self._post(work)
-        except BaseException:
-            self._queued.pop()
-            traffic.end(work)
-            raise
-
-    async def _cross(self, work: WsgiWork) -> None:
-        try:
-            run = partial(self._run, work)
-            await self._bridge.sync_to_async(run, thread_sensitive=True)()
-        except BaseException as exc:  # noqa: BLE001 # the request's task raises it
-            work.fail(exc)
-
-    def _post(self, work: WsgiWork) -> None:
-        work.call = self._detacher.start(partial(self._run, work), work.fail)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         with self._lock:
@@ -301,14 +265,3 @@ class WsgiToAsgi:
             if last:
                 self.close()
         await send({"type": "lifespan.shutdown.complete"})
-
-
-def _runner_of(app: WSGIApplication) -> Callable[[WsgiWork], None]:
-    """Return what runs a request, under the name of *app*: observers show it."""
-
-    def run(work: WsgiWork) -> None:
-        work.run()
-
-    named = app if hasattr(app, "__qualname__") else type(app)
-    run.__name__ = run.__qualname__ = named.__qualname__
-    return run

@@ -3,6 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
+from threading import Lock, get_ident
 from typing import Any, Final, final
 
 import attrs
@@ -61,12 +62,14 @@ class WsgiWork:
     _on_end: Callable[["WsgiWork"], object]
     # What runs this, unless it is a crossing that the task itself awaits.
     call: DetachedCall | None = attrs.field(default=None, init=False)
+    _begun: bool = attrs.field(default=False, init=False)
     _abandoned: bool = attrs.field(default=False, init=False)
     # At most one; whoever takes it, which is atomic, answers for it.
     _errors: list[BaseException] | None = attrs.field(default=None, init=False)
 
     def run(self) -> None:
         """Serve the request; never raises."""
+        self._begun = True
         self._queued.pop()
         if not self._line.gone:
             try:
@@ -85,7 +88,9 @@ class WsgiWork:
             self.report()
 
     def fail(self, error: BaseException) -> None:
-        """End a request that no thread will run."""
+        """End a request that no thread will run; one that has run has ended."""
+        if self._begun:
+            return  # a crossing that is cancelled says so after the function's end
         self._errors = [error]
         self._queued.pop()
         self.finish()
@@ -138,7 +143,8 @@ class WsgiWork:
 
     def _environ(self) -> dict[str, Any]:
         environ = self._environs.build(self._scope)
-        environ["wsgi.input"] = BodyInput(self._inbox.pull)
+        self._inbox.home = get_ident()
+        environ["wsgi.input"] = BodyInput(self._inbox.pull, Lock())
         environ["asgi.client_disconnected"] = self._client_disconnected
         if "http.response.early_hint" in (self._scope.get("extensions") or ()):
             environ["wsgi.early_hints"] = self._early_hints
