@@ -120,6 +120,9 @@ def nothing_left_at_the_end() -> Generator[None]:
     descriptors = open_descriptors()
     yield
     leaks = describe_leaks("thread", leftover_threads(threads))
+    # Twice: what is given back by something that is collected may be collected
+    # itself only then.
+    gc.collect()
     gc.collect()
     loops, tasks = open_loops_and_tasks()
     leaks += describe_leaks("event loop", loops) + describe_leaks("task", tasks)
