@@ -513,6 +513,6 @@ def test_two_loops_call_a_new_wrapper_of_a_blocking_function(
     call_meanwhile: Callable[..., list[object]],
 ) -> None:
     there = sync_to_async(lambda: 7)
-    found = call_meanwhile("unchecked_async", lambda: run(there))
+    found = call_meanwhile("binder", lambda: run(there))
     assert run(there) == 7
     assert found == [7]
