@@ -512,7 +512,7 @@ def test_two_threads_call_a_new_wrapper_of_an_async_function(
 def test_two_loops_call_a_new_wrapper_of_a_blocking_function(
     call_meanwhile: Callable[..., list[object]],
 ) -> None:
-    there = sync_to_async(lambda: 7)
-    found = call_meanwhile("unchecked_async", lambda: run(there))
+    there = sync_to_async(lambda: 7, thread_sensitive=False)
+    found = call_meanwhile("binder", lambda: run(there))
     assert run(there) == 7
     assert found == [7]

@@ -38,22 +38,25 @@ class Inside:
     def _engine(self) -> Engine:
         return self.bridge._engine  # noqa: SLF001  # of this package
 
-    def unchecked_async(
+    def binder(
         self,
-        fn: Callable[..., T],
         *,
         thread_sensitive: bool,
         executor: BlockingExecutor | None,
         context: Context | None,
         abandon_on_cancel: bool,
-    ) -> Callable[..., Coroutine[Any, Any, T]]:
-        """Do what `Bridge.sync_to_async` does, whatever *fn* looks like."""
+    ) -> Callable[[Callable[..., Any]], Callable[..., Coroutine[Any, Any, Any]]]:
+        """Return what makes async functions of blocking ones, all with these options.
+
+        As `Bridge.sync_to_async` does, but whatever they look like, and what it
+        makes looks like nothing: for wrappers that look like it already.
+        """
         bridge = self.bridge
         mode = bridge._context if context is None else context  # noqa: SLF001
         route = bridge._route(thread_sensitive, executor)  # noqa: SLF001
         # A call that shares its caller's context cannot be left behind.
         may_abandon = abandon_on_cancel and mode != "share"
-        return bridge._wrapper(route, mode, may_abandon).wrap(fn)  # noqa: SLF001
+        return bridge._wrapper(route, mode, may_abandon).bind  # noqa: SLF001
 
     def unchecked_sync(
         self, fn: Callable[..., Awaitable[T]], *, force_new_loop: bool

@@ -31,6 +31,10 @@ class SyncToAsync:
 
     def wrap(self, fn: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
         """Return an async function that runs *fn* where the route says."""
+        return dressed_as(fn, self.bind(fn))
+
+    def bind(self, fn: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
+        """Return the same without the name and the documentation of *fn*."""
         engine, may_abandon = self._engine, self._may_abandon
         make: Callable[..., BlockingCall[T]] = self._make
         is_observed, send = engine.observation.is_on, self.route.send
@@ -61,7 +65,7 @@ class SyncToAsync:
             # Not by a name of this frame, which the traceback refers to.
             raise blocking.take_exception()
 
-        return dressed_as(fn, call)
+        return call
 
     def _make_observed(
         self,

@@ -1,7 +1,7 @@
 """The default bridge: the one process-wide object of the project."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Final, Self, final
 
 import attrs
@@ -24,6 +24,19 @@ class Choice:
     inside: Inside
     # Whether a cancelled call is left running, as asgiref does.
     abandons: bool
+    # Crosses with the usual options, for wrappers that are made for one call.
+    bind: Callable[[Callable[..., Any]], Callable[..., Coroutine[Any, Any, Any]]] = (
+        attrs.field(init=False)
+    )
+
+    @bind.default
+    def _usual(self) -> Any:  # noqa: ANN401  # what binder() returns
+        return self.inside.binder(
+            thread_sensitive=True,
+            executor=None,
+            context=None,
+            abandon_on_cancel=self.abandons,
+        )
 
     def __deepcopy__(self, memo: object) -> Self:
         """Stay the same for copies of wrappers, which asgiref's can be."""

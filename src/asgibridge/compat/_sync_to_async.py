@@ -135,13 +135,15 @@ class SyncToAsync(Generic[P, R]):
     def _cross(
         self, choice: Choice, fn: Callable[..., T]
     ) -> Callable[..., Coroutine[Any, Any, T]]:
-        return choice.inside.unchecked_async(
-            fn,
+        if self._thread_sensitive and self.context is None:
+            return choice.bind(fn)
+        bind = choice.inside.binder(
             thread_sensitive=self._thread_sensitive,
             executor=self._executor,
             context=self.context,
             abandon_on_cancel=choice.abandons,
         )
+        return bind(fn)
 
     async def _call_handler(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
         __traceback_hide__ = True  # debug pages ask for it
