@@ -15,7 +15,7 @@ from asgibridge.adapters import WsgiLimits
 from asgibridge.adapters._environ import EnvironBuilder
 from asgibridge.adapters._input import BodyInput
 from asgibridge.adapters._request_headers import UnderscorePolicy
-from asgibridge.errors import RequestRefusedError
+from asgibridge.errors import OptionValueError, RequestRefusedError
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -463,16 +463,18 @@ def test_the_target_is_told_as_the_client_sent_it(
 
 
 @pytest.mark.parametrize(
-    "make",
+    ("make", "message"),
     [
-        lambda: WsgiLimits(read_ahead_bytes=0),
-        lambda: WsgiLimits(read_ahead_bytes=1024 * 1024 + 1),
-        lambda: WsgiLimits(max_headers=0),
-        lambda: WsgiLimits(max_queued=0),
-        lambda: WsgiLimits(max_body_bytes=-1),
+        (lambda: WsgiLimits(read_ahead_bytes=0), "read_ahead_bytes .* at least 1, g"),
+        (lambda: WsgiLimits(read_ahead_bytes=1024 * 1024 + 1), "at most 1048576, got"),
+        (lambda: WsgiLimits(max_headers=0), "max_headers of WsgiLimits is at least 1"),
+        (lambda: WsgiLimits(max_queued=0), "max_queued of WsgiLimits is at least 1"),
+        (lambda: WsgiLimits(max_body_bytes=-1), "max_body_bytes .* at least 0, got -1"),
     ],
 )
-def test_limits_without_meaning_are_refused(make: Callable[[], object]) -> None:
+def test_limits_without_meaning_are_refused(
+    make: Callable[[], object], message: str
+) -> None:
     """Above all more than 1 MiB of read-ahead."""
-    with pytest.raises(ValueError, match="must be"):
+    with pytest.raises(OptionValueError, match=message):
         make()

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from asgibridge.errors import OptionValueError, UnsupportedScopeError
 from asgibridge.observers import TimelineAction, TimelineObserver, TimelinePage
 from asgibridge.testing import FakeCrossing
 from asgibridge.testing.transport import ASGITransport
@@ -108,12 +109,16 @@ def test_other_protocols() -> None:
     async def call() -> None:
         await page({"type": "websocket"}, None, None)
 
-    with pytest.raises(ValueError, match="answers HTTP only, got 'websocket'"):
+    with pytest.raises(
+        UnsupportedScopeError, match="answers HTTP only, got 'websocket'"
+    ):
         asyncio.run(call())
 
 
 @pytest.mark.parametrize("path", ["timeline/", "/timeline", ""])
 def test_path_is_checked(path: str) -> None:
     """Relative links need the slashes."""
-    with pytest.raises(ValueError, match="'path' must match regex"):
+    with pytest.raises(
+        OptionValueError, match="path of TimelinePage is a path such as"
+    ):
         TimelinePage(TimelineObserver(), path=path)

@@ -6,6 +6,7 @@ from typing import Any, final
 
 import attrs
 
+from ..errors import OptionError
 from ._asgi import Receive, Scope, Send
 
 __all__ = ("ASGI2App", "Asgi2ToAsgi3", "is_asgi2")
@@ -45,11 +46,11 @@ def is_asgi2(app: object) -> bool:
         app: A function, class, instance or partial.
 
     Raises:
-        TypeError: If it cannot be called at all.
+        OptionError: If it cannot be called at all.
     """
     if not callable(app):
         msg = f"an ASGI application is callable, {app!r} is not"
-        raise TypeError(msg)
+        raise OptionError(msg)
     if _is_async(app):
         return False  # ASGI 2's first call is not awaited
     try:

@@ -13,6 +13,7 @@ from wsgiref.types import StartResponse
 
 import attrs
 
+from .._options import number, one_of, seconds, whole
 from ..bridge import Bridge
 from ..errors import ApplicationTimeoutError, DeadlockError
 from ._asgi import ASGIApp, Event
@@ -79,25 +80,25 @@ class AsgiToWsgi:
     lifespan: Literal["auto", "off"] = attrs.field(
         default="auto",
         kw_only=True,
-        validator=attrs.validators.in_(("auto", "off")),
+        validator=one_of("auto", "off"),
         on_setattr=_frozen,
     )
     timeout: float | None = attrs.field(
         default=None,
         kw_only=True,
-        validator=attrs.validators.optional(attrs.validators.gt(0)),
+        validator=attrs.validators.optional(seconds),
         on_setattr=_frozen,
     )
     response_window_bytes: int = attrs.field(
         default=64 * 1024,
         kw_only=True,
-        validator=attrs.validators.ge(1),
+        validator=whole(1),
         on_setattr=_frozen,
     )
     drain_timeout: float = attrs.field(
         default=30.0,
         kw_only=True,
-        validator=attrs.validators.ge(0),
+        validator=number(0),
         on_setattr=_frozen,
     )
     _gates: Gates = attrs.field(factory=Gates, init=False, repr=False)

@@ -4,13 +4,15 @@ from typing import Final, final
 
 import attrs
 
+from .._options import whole
+
 __all__ = ("WsgiLimits",)
 
 MAX_READ_AHEAD: Final = 1024 * 1024
 
 _MAX_QUEUED: int | None = 1000
 
-_at_least_one = attrs.validators.ge(1)
+_at_least_one = whole(1)
 _optional = attrs.validators.optional
 
 
@@ -38,7 +40,7 @@ class WsgiLimits:
     """
 
     max_body_bytes: int | None = attrs.field(
-        default=None, validator=_optional(attrs.validators.ge(0))
+        default=None, validator=_optional(whole(0))
     )
     # Above what servers let through by default (64 KiB of headers in all), so
     # that these speak only where the server does not.
@@ -51,6 +53,6 @@ class WsgiLimits:
     )
     read_ahead_bytes: int = attrs.field(
         default=64 * 1024,
-        validator=[_at_least_one, attrs.validators.le(MAX_READ_AHEAD)],
+        validator=whole(1, MAX_READ_AHEAD),
     )
     response_window_bytes: int = attrs.field(default=64 * 1024, validator=_at_least_one)

@@ -5,6 +5,7 @@ from typing import Any, Generic, TypeVar, cast, final, overload
 
 import attrs
 
+from .._options import text
 from ..errors import MissingScopeKeyError
 
 __all__ = ("ScopeKey",)
@@ -34,7 +35,7 @@ class ScopeKey(Generic[T]):
         name: The key; choose one that collides with nobody else's.
     """
 
-    name: str = attrs.field(validator=attrs.validators.instance_of(str))
+    name: str = attrs.field(validator=text)
 
     def of(self, scope: Mapping[str, Any]) -> T:
         """Return the value that *scope* has.

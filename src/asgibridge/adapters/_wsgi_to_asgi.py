@@ -12,6 +12,7 @@ from wsgiref.types import ErrorStream
 
 import attrs
 
+from .._options import number, one_of, whole
 from ..bridge import Bridge
 from ..errors import UnsupportedScopeError
 from ..loops import MailboxRegistry
@@ -95,7 +96,7 @@ class WsgiToAsgi:
     max_workers: int = attrs.field(
         default=32,
         kw_only=True,
-        validator=attrs.validators.ge(1),
+        validator=whole(1),
         on_setattr=_frozen,
     )
     thread_sensitive: bool = attrs.field(
@@ -107,7 +108,7 @@ class WsgiToAsgi:
     underscores: UnderscorePolicy = attrs.field(
         default="drop",
         kw_only=True,
-        validator=attrs.validators.in_(("drop", "keep", "refuse")),
+        validator=one_of("drop", "keep", "refuse"),
         on_setattr=_frozen,
     )
     multiprocess: bool = attrs.field(default=True, kw_only=True, on_setattr=_frozen)
@@ -117,7 +118,7 @@ class WsgiToAsgi:
     drain_timeout: float = attrs.field(
         default=30.0,
         kw_only=True,
-        validator=attrs.validators.ge(0),
+        validator=number(0),
         on_setattr=_frozen,
     )
     _environs: EnvironBuilder = attrs.field(init=False, repr=False)

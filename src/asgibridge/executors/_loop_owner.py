@@ -7,9 +7,9 @@ from typing import Self
 
 import attrs
 
+from .._options import factory, seconds, whole
 from ..loops import LoopCache
 from ._forks import forget_after_fork
-from ._options import at_least, check_is_factory, check_seconds
 from ._threads import ThreadCache
 from ._worker import join_all
 
@@ -30,19 +30,19 @@ class LoopOwner:
     loop_factory: Callable[[], AbstractEventLoop] | None = attrs.field(
         default=None,
         kw_only=True,
-        validator=check_is_factory,
+        validator=factory,
         on_setattr=attrs.setters.frozen,
     )
     max_idle: int = attrs.field(
         default=8,
         kw_only=True,
-        validator=at_least(0),
+        validator=whole(0),
         on_setattr=attrs.setters.frozen,
     )
     idle_timeout: float = attrs.field(
         default=10.0,
         kw_only=True,
-        validator=check_seconds,
+        validator=seconds,
         on_setattr=attrs.setters.frozen,
     )
     name: str = attrs.field(

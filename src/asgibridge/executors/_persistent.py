@@ -12,11 +12,11 @@ from typing import Any, Self, TypeVar, final
 
 import attrs
 
+from .._options import factory
 from ..errors import DeadlockError, ExecutorClosedError, NoThreadError
 from ..loops import retire
 from ..types import CallerExecutor
 from ._loop_call import LoopCall
-from ._options import check_is_factory
 from ._worker import deadlock_at_close, start
 
 __all__ = ("PersistentLoopRunner",)
@@ -44,7 +44,7 @@ class PersistentLoopRunner:
     loop_factory: Callable[[], AbstractEventLoop] | None = attrs.field(
         default=None,
         kw_only=True,
-        validator=check_is_factory,
+        validator=factory,
         on_setattr=attrs.setters.frozen,
     )
     name: str = attrs.field(

@@ -8,10 +8,10 @@ from typing import ParamSpec, Self, TypeVar, final
 
 import attrs
 
+from .._options import seconds, whole
 from ..types import Runnable
 from ._crew import Crew
 from ._forks import forget_after_fork
-from ._options import at_least, check_seconds
 from ._work import FutureWork
 
 __all__ = ("WorkerPool",)
@@ -46,13 +46,13 @@ class WorkerPool:
     max_workers: int = attrs.field(
         factory=_default_max_workers,
         kw_only=True,
-        validator=at_least(1),
+        validator=whole(1),
         on_setattr=attrs.setters.frozen,
     )
     idle_timeout: float = attrs.field(
         default=10.0,
         kw_only=True,
-        validator=check_seconds,
+        validator=seconds,
         on_setattr=attrs.setters.frozen,
     )
     name: str = attrs.field(

@@ -8,10 +8,10 @@ from typing import ParamSpec, Self, TypeVar, final
 
 import attrs
 
+from .._options import seconds, whole
 from ..errors import ExecutorClosedError
 from ..types import Runnable
 from ._forks import forget_after_fork
-from ._options import at_least, check_seconds
 from ._threads import ThreadCache, ThreadLease
 from ._work import FutureWork
 from ._worker import WorkerThread, join_all
@@ -45,13 +45,13 @@ class ThreadSensitivePool:
     max_workers: int | None = attrs.field(
         default=None,
         kw_only=True,
-        validator=attrs.validators.optional(at_least(1)),
+        validator=attrs.validators.optional(whole(1)),
         on_setattr=attrs.setters.frozen,
     )
     idle_timeout: float = attrs.field(
         default=10.0,
         kw_only=True,
-        validator=check_seconds,
+        validator=seconds,
         on_setattr=attrs.setters.frozen,
     )
     name: str = attrs.field(

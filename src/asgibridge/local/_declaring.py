@@ -6,6 +6,7 @@ from contextvars import ContextVar
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from ..errors import OptionError
 from ._inherited import THREADS_INHERIT, is_inherited
 
 __all__ = ("MISSING", "DeclaringType", "Variables", "peek")
@@ -99,7 +100,7 @@ def _check(cls: type) -> None:
     """Refuse declarations that could not keep their promise.
 
     Raises:
-        TypeError: For a default that would be shared while it changes, and for
+        OptionError: For a default that would be shared while it changes, and for
             an ``__init__``.
     """
     way_out = "derive from Local and make it in __init__, which runs per context"
@@ -107,10 +108,10 @@ def _check(cls: type) -> None:
         default = cls.__dict__.get(name)
         if type(default).__hash__ is None:
             msg = f"default of {cls.__qualname__}.{name} is a {type(default).__qualname__}, which all contexts would share; {way_out}"
-            raise TypeError(msg)
+            raise OptionError(msg)
     if "__init__" in cls.__dict__ and cls.__module__ != "asgibridge.local._declared":
         msg = f"{cls.__qualname__}.__init__ would run in one context only; give defaults, or {way_out}"
-        raise TypeError(msg)
+        raise OptionError(msg)
 
 
 def _make_property(name: str, variable: ContextVar[Any], default: Any) -> property:  # noqa: ANN401  # any value

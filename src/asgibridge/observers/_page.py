@@ -8,6 +8,8 @@ from urllib.parse import parse_qs
 
 import attrs
 
+from .._options import matching
+from ..errors import UnsupportedScopeError
 from ..types import ASGIApp, HTTPReceive, HTTPScope, HTTPSend
 from ._html import data_of, html_of
 from ._timeline import TimelineObserver
@@ -66,7 +68,7 @@ class TimelinePage:
     path: str = attrs.field(
         default="/timeline/",
         kw_only=True,
-        validator=attrs.validators.matches_re(r"/(.*/)?"),
+        validator=matching(r"/(.*/)?", 'a path such as "/timeline/"'),
     )
     actions: Sequence[TimelineAction] = attrs.field(default=(), kw_only=True)
     title: str = attrs.field(default="asgibridge timeline", kw_only=True)
@@ -83,7 +85,7 @@ class TimelinePage:
             )
         else:
             msg = f"{type(self).__name__} answers HTTP only, got {scope['type']!r}"
-            raise ValueError(msg)
+            raise UnsupportedScopeError(msg)
 
     async def _answer(
         self, scope: HTTPScope, _receive: HTTPReceive, send: HTTPSend

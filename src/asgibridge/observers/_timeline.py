@@ -12,6 +12,7 @@ from typing import Final, final
 
 import attrs
 
+from .._options import whole
 from ..types import Crossing, Direction
 from ._calls import Lane, TimelineCall
 from ._html import html_of
@@ -112,9 +113,7 @@ class TimelineObserver:
         max_calls: How many calls are kept; the oldest are dropped first.
     """
 
-    max_calls: int = attrs.field(
-        default=100_000, kw_only=True, validator=attrs.validators.ge(1)
-    )
+    max_calls: int = attrs.field(default=100_000, kw_only=True, validator=whole(1))
     # Steps of one call follow each other, and single operations of dicts and
     # deques are atomic: nothing here needs a lock.
     _numbers: Iterator[int] = attrs.field(

@@ -9,7 +9,7 @@ from typing import Any, final
 
 import attrs
 
-from ..errors import LeaseLostError
+from ..errors import LeaseLostError, OptionError
 from ..types import Envelope
 
 __all__ = ("Lease", "Token", "lost", "new_owner", "token_of")
@@ -29,7 +29,7 @@ def token_of(envelope: Envelope, source: str) -> Token:
     """Return the token of a message that a source of partitions brought."""
     if not isinstance(envelope.token, Token):
         msg = f"a message of another source than {source}: {envelope!r}"
-        raise TypeError(msg)
+        raise OptionError(msg)
     return envelope.token
 
 

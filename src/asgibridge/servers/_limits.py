@@ -7,6 +7,8 @@ from typing import final
 
 import attrs
 
+from .._options import number, seconds, whole
+
 __all__ = ("Backoff", "FullPolicy", "Limits")
 
 
@@ -35,12 +37,10 @@ class Backoff:
         random: Returns a number from 0 up to 1.
     """
 
-    initial: float = attrs.field(default=0.1, validator=attrs.validators.gt(0))
-    factor: float = attrs.field(default=2.0, validator=attrs.validators.ge(1))
-    maximum: float = attrs.field(default=30.0, validator=attrs.validators.gt(0))
-    jitter: float = attrs.field(
-        default=0.2, validator=[attrs.validators.ge(0), attrs.validators.le(1)]
-    )
+    initial: float = attrs.field(default=0.1, validator=seconds)
+    factor: float = attrs.field(default=2.0, validator=number(1))
+    maximum: float = attrs.field(default=30.0, validator=seconds)
+    jitter: float = attrs.field(default=0.2, validator=number(0, 1))
     random: Callable[[], float] = attrs.field(
         default=random.random, kw_only=True, repr=False
     )
@@ -53,17 +53,15 @@ class Backoff:
 
 
 def _seconds(default: float) -> float:
-    return attrs.field(default=default, validator=attrs.validators.gt(0))
+    return attrs.field(default=default, validator=seconds)
 
 
 def _seconds_or_never(default: float | None) -> float | None:
-    return attrs.field(
-        default=default, validator=attrs.validators.optional(attrs.validators.gt(0))
-    )
+    return attrs.field(default=default, validator=attrs.validators.optional(seconds))
 
 
 def _count(default: int) -> int:
-    return attrs.field(default=default, validator=attrs.validators.ge(1))
+    return attrs.field(default=default, validator=whole(1))
 
 
 @final

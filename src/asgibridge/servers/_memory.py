@@ -8,6 +8,7 @@ from typing import Final, final
 
 import attrs
 
+from .._options import whole
 from ..types import Envelope, MessageEvent, Settlement
 from ._envelope import Message
 from ._publish import published
@@ -38,9 +39,7 @@ class MemorySource:
         max_size: How many messages `put` lets wait.
     """
 
-    max_size: int = attrs.field(
-        default=10_000, validator=attrs.validators.ge(1), kw_only=True
-    )
+    max_size: int = attrs.field(default=10_000, validator=whole(1), kw_only=True)
     dead_letters: deque[DeadLetter] = attrs.field(
         factory=lambda: deque(maxlen=_MAX_DEAD), init=False
     )
@@ -167,9 +166,7 @@ class MemorySink:
     """
 
     _source: MemorySource | None = attrs.field(default=None, alias="source")
-    max_size: int = attrs.field(
-        default=10_000, validator=attrs.validators.ge(1), kw_only=True
-    )
+    max_size: int = attrs.field(default=10_000, validator=whole(1), kw_only=True)
     _sent: deque[tuple[Envelope, MessageEvent]] = attrs.field(
         factory=deque[tuple[Envelope, MessageEvent]], init=False
     )

@@ -7,6 +7,7 @@ from typing import Final, final
 
 import attrs
 
+from .._options import seconds
 from ..errors import SourceError, WireFormatError
 from ..types import Envelope, MessageEvent, Settlement
 from ._codec import LineCodec, recipient
@@ -164,9 +165,7 @@ class TcpSink:
     """
 
     _source: TcpSource = attrs.field(alias="source")
-    patience: float = attrs.field(
-        default=10.0, validator=attrs.validators.gt(0), kw_only=True
-    )
+    patience: float = attrs.field(default=10.0, validator=seconds, kw_only=True)
 
     async def open(self) -> None:
         """Do nothing: the source does."""

@@ -5,6 +5,8 @@ from typing import final
 
 import attrs
 
+from ..errors import OptionValueError
+
 __all__ = ("ManualClock",)
 
 
@@ -32,11 +34,11 @@ class ManualClock:
         """Let *seconds* pass and return the new time.
 
         Raises:
-            ValueError: If *seconds* is negative: clocks never go backwards.
+            OptionValueError: If *seconds* is negative: clocks never go backwards.
         """
         if seconds < 0:
             msg = f"cannot advance by {seconds} s: a clock never goes backwards"
-            raise ValueError(msg)
+            raise OptionValueError(msg)
         with self._lock:
             self._now += seconds
             return self._now

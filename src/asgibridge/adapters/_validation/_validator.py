@@ -7,6 +7,7 @@ from typing import Any, final
 
 import attrs
 
+from ..._options import a_callable
 from ...errors import ASGIViolationError
 from ...types import ASGIApp
 from ._conversation import Conversation, Violations
@@ -135,7 +136,7 @@ class ASGIValidator:
             of all: ``report=violations.append``.  It must not raise.
     """
 
-    _app: ASGIApp = attrs.field(alias="app", validator=attrs.validators.is_callable())
+    _app: ASGIApp = attrs.field(alias="app", validator=a_callable)
     profile: Profile = attrs.field(
         default=Profile.SPEC, kw_only=True, converter=Profile
     )

@@ -11,6 +11,7 @@ import nats
 from nats import errors
 from nats.js import errors as js_errors
 
+from ..._options import seconds
 from ...errors import SourceError
 from .._limits import Backoff
 from .._reporter import logger
@@ -56,7 +57,7 @@ class NatsConnection:
     """
 
     url: str
-    timeout: float = attrs.field(default=5.0, validator=attrs.validators.gt(0))
+    timeout: float = attrs.field(default=5.0, validator=seconds)
     backoff: Backoff = attrs.field(factory=Backoff)
     # Any: nats-py's types are partly unknown to the checkers, and nothing
     # outside of this package sees them.

@@ -4,6 +4,7 @@ from typing import final
 
 import attrs
 
+from ..._options import matching, whole
 from .._partitions import partition_of
 
 __all__ = ("NatsLayout", "key_subject", "stream_of")
@@ -32,9 +33,10 @@ class NatsLayout:
     """
 
     name: str = attrs.field(
-        default="asgibridge", validator=attrs.validators.matches_re(r"[A-Za-z0-9_-]+")
+        default="asgibridge",
+        validator=matching(r"[A-Za-z0-9_-]+", "a text of letters, digits, _ and -"),
     )
-    partitions: int = attrs.field(default=8, validator=attrs.validators.ge(1))
+    partitions: int = attrs.field(default=8, validator=whole(1))
 
     @property
     def stream(self) -> str:

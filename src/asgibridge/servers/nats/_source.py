@@ -7,6 +7,7 @@ from typing import Any, Final, final
 import attrs
 from nats import errors
 
+from ..._options import seconds
 from ...types import Envelope, Settlement
 from .._arrivals import Arrivals
 from .._cancellation import end_task
@@ -59,15 +60,9 @@ class NatsSource:
 
     connection: NatsConnection
     layout: NatsLayout
-    lease_seconds: float = attrs.field(
-        default=15.0, validator=attrs.validators.gt(0), kw_only=True
-    )
-    handover_seconds: float = attrs.field(
-        default=30.0, validator=attrs.validators.gt(0), kw_only=True
-    )
-    ack_wait: float = attrs.field(
-        default=30.0, validator=attrs.validators.gt(0), kw_only=True
-    )
+    lease_seconds: float = attrs.field(default=15.0, validator=seconds, kw_only=True)
+    handover_seconds: float = attrs.field(default=30.0, validator=seconds, kw_only=True)
+    ack_wait: float = attrs.field(default=30.0, validator=seconds, kw_only=True)
     create: bool = attrs.field(default=True, kw_only=True)
     owner: str = attrs.field(factory=new_owner, kw_only=True)
     leases: Leases[NatsLease] = attrs.field(init=False)

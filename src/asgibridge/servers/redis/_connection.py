@@ -12,6 +12,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from ..._options import seconds, whole
 from ...errors import SourceError
 from .._cancellation import end_task, is_cancelled
 from .._limits import Backoff
@@ -60,8 +61,8 @@ class RedisConnection:
     """
 
     url: str
-    timeout: float = attrs.field(default=10.0, validator=attrs.validators.gt(0))
-    max_connections: int = attrs.field(default=8, validator=attrs.validators.ge(2))
+    timeout: float = attrs.field(default=10.0, validator=seconds)
+    max_connections: int = attrs.field(default=8, validator=whole(2))
     backoff: Backoff = attrs.field(factory=Backoff)
     # Any: redis-py's commands have no types that both checkers understand, and
     # nothing outside of this module sees them.

@@ -4,6 +4,7 @@ from typing import Final, final
 
 import attrs
 
+from ..._options import matching, whole
 from .._partitions import partition_of
 
 __all__ = ("GROUP", "OWNER", "RedisLayout")
@@ -31,9 +32,10 @@ class RedisLayout:
     """
 
     name: str = attrs.field(
-        default="asgibridge", validator=attrs.validators.matches_re(r"[^{}\s]+")
+        default="asgibridge",
+        validator=matching(r"[^{}\s]+", "a text without braces and blanks"),
     )
-    partitions: int = attrs.field(default=8, validator=attrs.validators.ge(1))
+    partitions: int = attrs.field(default=8, validator=whole(1))
 
     def stream(self, partition: int) -> str:
         """Return the stream of a partition's messages."""

@@ -4,6 +4,7 @@ from typing import final
 
 import attrs
 
+from ..._options import whole
 from ...types import Envelope, MessageEvent
 from .._codec import dump_json, recipient
 from .._envelope import Message
@@ -37,9 +38,7 @@ class RedisSink:
 
     _connection: RedisConnection = attrs.field(alias="connection")
     _layout: RedisLayout = attrs.field(alias="layout")
-    max_events: int = attrs.field(
-        default=100_000, validator=attrs.validators.ge(1), kw_only=True
-    )
+    max_events: int = attrs.field(default=100_000, validator=whole(1), kw_only=True)
 
     async def open(self) -> None:
         """Do nothing: the source does."""

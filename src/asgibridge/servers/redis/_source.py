@@ -5,6 +5,7 @@ from typing import final
 
 import attrs
 
+from ..._options import seconds
 from ...errors import SourceError
 from ...types import Envelope, Settlement
 from .._arrivals import Arrivals
@@ -47,12 +48,8 @@ class RedisSource:
 
     connection: RedisConnection
     layout: RedisLayout
-    lease_seconds: float = attrs.field(
-        default=15.0, validator=attrs.validators.gt(0), kw_only=True
-    )
-    handover_seconds: float = attrs.field(
-        default=30.0, validator=attrs.validators.gt(0), kw_only=True
-    )
+    lease_seconds: float = attrs.field(default=15.0, validator=seconds, kw_only=True)
+    handover_seconds: float = attrs.field(default=30.0, validator=seconds, kw_only=True)
     create: bool = attrs.field(default=True, kw_only=True)
     owner: str = attrs.field(factory=new_owner, kw_only=True)
     leases: Leases[RedisLease] = attrs.field(init=False)

@@ -7,6 +7,7 @@ from typing import Self, cast, final
 import attrs
 import httpx
 
+from ..._options import one_of, whole
 from ...adapters import ASGIValidator
 from ...types import ASGIApp
 from ._lifespan import Lifespan, LifespanDriver
@@ -45,13 +46,11 @@ class ASGITransport(httpx.AsyncBaseTransport):
     lifespan: Lifespan = attrs.field(
         default="auto",
         kw_only=True,
-        validator=attrs.validators.in_(("auto", "on", "off")),
+        validator=one_of("auto", "on", "off"),
     )
     raise_app_exceptions: bool = attrs.field(default=True, kw_only=True)
     root_path: str = attrs.field(default="", kw_only=True)
-    max_queued: int = attrs.field(
-        default=1, kw_only=True, validator=attrs.validators.ge(1)
-    )
+    max_queued: int = attrs.field(default=1, kw_only=True, validator=whole(1))
     timeout: float = attrs.field(default=5.0, kw_only=True)
     _validator: Callable[[ASGIApp], ASGIApp] | None = attrs.field(
         default=ASGIValidator, kw_only=True, alias="validator"

@@ -1,4 +1,4 @@
-"""What executors and runners can be configured with."""
+"""Options that mean nothing, of every package."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from asgibridge import Bridge
+from asgibridge.adapters import ASGIValidator, ScopeKey, WsgiLimits, WsgiToAsgi
 from asgibridge.errors import OptionError, OptionValueError
 from asgibridge.executors import (
     InThreadLoopRunner,
@@ -14,6 +16,16 @@ from asgibridge.executors import (
     ThreadSensitivePool,
     WorkerPool,
 )
+from asgibridge.observers import TimelineObserver, TimelinePage
+from asgibridge.servers import Backoff, Limits
+
+
+def wsgi(_environ: object, _start_response: object) -> list[bytes]:
+    return []
+
+
+async def asgi(_scope: object, _receive: object, _send: object) -> None:
+    return None
 
 
 @pytest.mark.parametrize(
@@ -25,6 +37,26 @@ from asgibridge.executors import (
         (ThreadSensitivePool, {"idle_timeout": float("nan")}, "got nan"),
         (PerCallLoopRunner, {"max_idle": -1}, "max_idle of PerCallLoopRunner is at l"),
         (InThreadLoopRunner, {"idle_timeout": -0.5}, "idle_timeout of InThread"),
+        (Backoff, {"jitter": 1.5}, "jitter of Backoff is at most 1, got 1.5"),
+        (Backoff, {"factor": float("nan")}, "factor of Backoff is at least 1, got nan"),
+        (Limits, {"max_applications": 0}, "max_applications of Limits is at least 1"),
+        (WsgiLimits, {"read_ahead_bytes": 2**21}, "is at most 1048576, got 2097152"),
+        (
+            lambda **given: WsgiToAsgi(wsgi, bridge=Bridge(), **given),
+            {"drain_timeout": -1},
+            "at least 0",
+        ),
+        (
+            lambda **given: WsgiToAsgi(wsgi, bridge=Bridge(), **given),
+            {"underscores": "both"},
+            'underscores of WsgiToAsgi is "drop" or "keep" or "refuse", got \'both\'',
+        ),
+        (TimelineObserver, {"max_calls": 0}, "max_calls of TimelineObserver is at l"),
+        (
+            lambda **given: TimelinePage(TimelineObserver(), asgi, **given),
+            {"path": "timeline"},
+            "path of TimelinePage is a path such as .*, got 'timeline'",
+        ),
     ],
 )
 def test_values_that_mean_nothing(
@@ -45,6 +77,9 @@ def test_values_that_mean_nothing(
         (WorkerPool, {"idle_timeout": "3"}, "is a number of seconds, got '3'"),
         (PerCallLoopRunner, {"loop_factory": 3}, "is a callable without arg.*got 3"),
         (PersistentLoopRunner, {"loop_factory": "uvloop"}, "got 'uvloop'"),
+        (Backoff, {"factor": "2"}, "factor of Backoff is a number, got '2'"),
+        (ScopeKey, {"name": 3}, "name of ScopeKey is a text, got 3"),
+        (ASGIValidator, {"app": None}, "app of ASGIValidator is a callable, got None"),
     ],
 )
 def test_things_of_another_type(
