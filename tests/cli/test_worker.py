@@ -78,7 +78,7 @@ def test_json_lines(here: Path) -> None:
         (["worker_app:app", "--source", "what"], "'what' names no source"),
         (
             ["worker_app:app", "--source", "redis://h", "--name", "a b"],
-            "'name' must match regex",
+            "name of RedisLayout is a text without braces and blanks, got 'a b'",
         ),
     ],
 )
