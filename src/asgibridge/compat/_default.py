@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Any, Final, Self, final
+from typing import Any, Final, Self, TypeAlias, final
 
 import attrs
 
@@ -16,6 +16,20 @@ from ._shared import SharedThread
 __all__ = ("DEFAULT", "UNMADE", "Choice", "configure", "default_bridge")
 
 
+_Bind: TypeAlias = Callable[
+    [Callable[..., Any]], Callable[..., Coroutine[Any, Any, Any]]
+]
+
+
+def _usual(choice: "Choice") -> _Bind:
+    return choice.inside.binder(
+        thread_sensitive=True,
+        executor=None,
+        context=None,
+        abandon_on_cancel=choice.abandons,
+    )
+
+
 @final
 @attrs.frozen(eq=False)
 class Choice:
@@ -25,18 +39,9 @@ class Choice:
     # Whether a cancelled call is left running, as asgiref does.
     abandons: bool
     # Crosses with the usual options, for wrappers that are made for one call.
-    bind: Callable[[Callable[..., Any]], Callable[..., Coroutine[Any, Any, Any]]] = (
-        attrs.field(init=False)
+    bind: _Bind = attrs.field(
+        default=attrs.Factory(_usual, takes_self=True), init=False
     )
-
-    @bind.default
-    def _usual(self) -> Any:  # noqa: ANN401  # what binder() returns
-        return self.inside.binder(
-            thread_sensitive=True,
-            executor=None,
-            context=None,
-            abandon_on_cancel=self.abandons,
-        )
 
     def __deepcopy__(self, memo: object) -> Self:
         """Stay the same for copies of wrappers, which asgiref's can be."""
