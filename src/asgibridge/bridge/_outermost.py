@@ -35,7 +35,6 @@ class OutermostCall(Generic[T]):
         "_frame",
         "_handling",
         "_kwargs",
-        "_outer",
         "_runner",
         "exception",
         "returned",
@@ -57,7 +56,7 @@ class OutermostCall(Generic[T]):
         self._kwargs = kwargs
         self._handling = sys.exception()
         self._frame = frame = Frame(state, parent)
-        self._outer = frame.call = state.call
+        frame.call = state.call
         self._runner = runner or engine.runner
         if runner is None and (own_runner := engine.own_runner.get()) is not None:
             _check_is_free(own_runner, parent, fn)
@@ -88,8 +87,8 @@ class OutermostCall(Generic[T]):
         key = id(asyncio.get_running_loop())
         is_home = homes.setdefault(key, frame) is frame
         try:
-            if self._outer is not None:
-                _pass_cancellation_on(self._outer)
+            if frame.call is not None:
+                _pass_cancellation_on(frame.call)
             self.returned = await awaiting(
                 self._fn, self._args, self._kwargs, self._handling
             )
@@ -103,8 +102,8 @@ class OutermostCall(Generic[T]):
                 if frame.watch is not None:
                     frame.watch.end()
                     frame.watch = None
-            if self._outer is not None:
-                self._outer.inner_cancel = None
+            if frame.call is not None:
+                frame.call.inner_cancel = None
 
 
 def _check_is_free(

@@ -85,7 +85,6 @@ class Frame:
         "parent",
         "post",
         "runner",
-        "thread",
         "watch",
     )
 
@@ -100,7 +99,6 @@ class Frame:
         self.is_alive: bool = True
         self.parent: Place | None = parent
         self.post: Final = self.executor.post
-        self.thread: int | None = self.executor.thread
         # The blocking call that this thread is in while it waits.
         self.call: BlockingCall[Any] | None = None
         # What runs the async code, if it has only one thread for all of it.
@@ -110,6 +108,10 @@ class Frame:
 
     def __str__(self) -> str:
         return f"thread {self.thread}, which waits for async code"
+
+    @property
+    def thread(self) -> int | None:
+        return self.executor.thread
 
     @property
     def current(self) -> "BlockingCall[Any] | None":

@@ -50,7 +50,6 @@ class Drive:
         "_mover",
         "_moving",
         "_run_number",
-        "_thread",
         "_threads",
         "_tickets",
         "has_moved",
@@ -77,7 +76,6 @@ class Drive:
         self._inbox = inbox
         self._items = inbox.queue.items
         self._threads = threads
-        self._thread = inbox.thread
         # Whether the loop polls, on the caller's thread, and is not turned by hand.
         self._is_polling = False
         # Whether it runs on a thread of its own, to the end of the drive.
@@ -243,7 +241,7 @@ class Drive:
     def _move(self) -> bool:
         """Have the loop go on on a thread of its own; False if there is none."""
         self._schedule_due()
-        mover = _Mover(self.loop, self._thread)
+        mover = _Mover(self.loop, self._inbox.thread)
         # The runner may have been closed since the call began, which ends first.
         lease = self._threads.lease(outlives_close=True)
         self.has_moved = True
@@ -262,7 +260,7 @@ class Drive:
         """Look into the inbox soon."""
         if self._is_polling and not self.has_moved:
             self._has_rung = True
-            if get_ident() != self._thread:
+            if get_ident() != self._inbox.thread:
                 self.loop.call_soon_threadsafe(self._stop, self._run_number)
             elif self._is_plain:  # whose stop() may be a callback itself
                 self.loop.call_soon(self._stop, self._run_number)
@@ -271,7 +269,7 @@ class Drive:
 
     def call_soon(self, function: Callable[[], None]) -> bool:
         """Schedule *function*, if the loop stands still on the current thread."""
-        if get_ident() != self._thread or self._is_polling or self.has_moved:
+        if get_ident() != self._inbox.thread or self._is_polling or self.has_moved:
             self.knock()
             return False
         tickets = self._tickets
