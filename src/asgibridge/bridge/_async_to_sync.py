@@ -10,7 +10,6 @@ from ..executors import name_of
 from ..loops import running_loop_or_none
 from ._engine import Engine
 from ._hosted import HostedCall
-from ._metadata import dressed_as
 from ._observation import Observed
 from ._outermost import OutermostCall
 
@@ -29,8 +28,11 @@ class AsyncToSync:
     _force_new_loop: bool
     _helper_loop: bool
 
-    def wrap(self, fn: Callable[P, Awaitable[T]]) -> Callable[P, T]:
-        """Return a blocking function that runs *fn* on the right loop."""
+    def bind(self, fn: Callable[P, Awaitable[T]]) -> Callable[P, T]:
+        """Return a blocking function that runs *fn* on the right loop.
+
+        Without the name and the documentation of *fn*.
+        """
         engine, observation = self._engine, self._engine.observation
         is_observed = observation.is_on
         may_host, refuses_loop = not self._force_new_loop, not self._helper_loop
@@ -60,7 +62,7 @@ class AsyncToSync:
             finally:
                 del exception  # no cycle through this frame
 
-        return dressed_as(fn, call)
+        return call
 
 
 def _running_loop_error(fn: Callable[..., Any]) -> RunningLoopError:

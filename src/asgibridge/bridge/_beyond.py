@@ -150,7 +150,7 @@ class BeyondCalls:
             _make_steps, self._engine, route, executor or self._engine.workers
         )
 
-        def wrap(source: Any) -> Any:  # noqa: ANN401  # the overloads say it
+        def bind(source: Any) -> Any:  # noqa: ANN401  # the overloads say it
             make_steps = partial(steps, _name_of(source))
             if _is_iterable(source):
                 items = Source[Any](lambda: source, is_ours=False)
@@ -160,9 +160,9 @@ class BeyondCalls:
                 items = Source[Any](partial(source, *args, **kwargs), is_ours=True)
                 return ThreadIterator(make_steps, items, look_ahead)
 
-            return dressed_as(source, call)
+            return call
 
-        return applied(source, _check_may_be_iterated, wrap)
+        return applied(source, _check_may_be_iterated, bind, _dressed_as)
 
     def iterate_sync(
         self,
@@ -318,3 +318,8 @@ def _check_is_async_iterable(source: object) -> None:
     elif _is_iterable(source):
         msg += ", a plain one: use `for`, without iterate_sync"
     raise NotAsyncError(msg)
+
+
+def _dressed_as(source: Any, wrapper: Any) -> Any:  # noqa: ANN401  # the overloads say it
+    """Give a function the looks of *source*; an iterator has its own."""
+    return dressed_as(source, wrapper) if callable(wrapper) else wrapper

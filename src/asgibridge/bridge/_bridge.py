@@ -219,7 +219,7 @@ class Bridge(BeyondCalls):
             mode = self._context if context is None else context
             route = self._route(thread_sensitive, executor)
             wrapper = self._wrapper(route, mode, abandon_on_cancel)
-        return applied(fn, check_may_be_sync, wrapper.wrap)
+        return applied(fn, check_may_be_sync, wrapper.bind)
 
     def _route(
         self,
@@ -307,7 +307,7 @@ class Bridge(BeyondCalls):
         wrapper = self._usual_way_back
         if force_new_loop or helper_loop:
             wrapper = AsyncToSync(self._engine, force_new_loop, helper_loop)
-        return applied(fn, check_may_be_async, wrapper.wrap)
+        return applied(fn, check_may_be_async, wrapper.bind)
 
     # -- blocks --
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from ..errors import NotAsyncError, NotSyncError
 from ..executors import name_of
+from ._metadata import dressed_as
 
 __all__ = ("check_may_be_async", "check_may_be_sync", "is_coroutine_function")
 
@@ -86,23 +87,30 @@ def check_may_be_async(fn: object) -> None:
 def applied(
     fn: Any,  # noqa: ANN401  # anything at all, which is what is checked
     check: Callable[[object], None],
-    wrap: Callable[[Any], Any],
+    bind: Callable[[Any], Any],
+    dress: Callable[[Any, Any], Any] = dressed_as,
 ) -> Any:  # noqa: ANN401  # the overloads of the callers say it
-    """Check and wrap *fn*, or return a decorator that does, if it is None.
+    """Check, bind and dress *fn*, or return a decorator that does, if it is None.
 
     A classmethod or staticmethod stays one, around the wrapped function.
+
+    Args:
+        fn: What to wrap.
+        check: Raises if it cannot be wrapped.
+        bind: Returns the wrapper.
+        dress: Makes the wrapper, the second argument, look like the first.
     """
     if type(fn) is FunctionType:  # the usual case, quickly
         check(fn)
-        return wrap(fn)
+        return dress(fn, bind(fn))
     if fn is None:
 
         def decorate(fn: Any) -> Any:  # noqa: ANN401  # see above
-            return applied(fn, check, wrap)
+            return applied(fn, check, bind, dress)
 
         return decorate
     if isinstance(fn, (classmethod, staticmethod)):
         descriptor: Any = fn  # pyright: ignore[reportUnknownVariableType]  # of what
-        return type(descriptor)(applied(descriptor.__func__, check, wrap))
+        return type(descriptor)(applied(descriptor.__func__, check, bind, dress))
     check(fn)
-    return wrap(fn)
+    return dress(fn, bind(fn))

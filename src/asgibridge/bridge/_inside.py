@@ -61,9 +61,12 @@ class Inside:
     def unchecked_sync(
         self, fn: Callable[..., Awaitable[T]], *, force_new_loop: bool
     ) -> Callable[..., T]:
-        """Do what `Bridge.async_to_sync` does, whatever *fn* looks like."""
+        """Do what `Bridge.async_to_sync` does, whatever *fn* looks like.
+
+        What it returns looks like nothing, as with `binder`.
+        """
         make = AsyncToSync(self._engine, force_new_loop, False)  # noqa: FBT003  # attrs: by position
-        return make.wrap(fn)
+        return make.bind(fn)
 
     @property
     def sensitive_executor(self) -> BlockingExecutor:

@@ -118,7 +118,7 @@ class Stepwise:
             return context.run(fn, *args)
 
         step.__qualname__ = self._name
-        return asyncio.create_task(self._crossing.wrap(step)(*args))
+        return asyncio.create_task(self._crossing.bind(step)(*args))
 
     def end(self) -> None:
         """Take over what the step has changed; no other step begins before."""

@@ -9,7 +9,6 @@ import attrs
 from ..loops import Mailbox
 from ._call import BlockingCall
 from ._engine import Engine
-from ._metadata import dressed_as
 from ._observation import Observed
 from ._routes import Route
 
@@ -29,12 +28,11 @@ class SyncToAsync:
     _may_abandon: bool = False
     _make: Callable[..., BlockingCall[Any]] = BlockingCall
 
-    def wrap(self, fn: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
-        """Return an async function that runs *fn* where the route says."""
-        return dressed_as(fn, self.bind(fn))
-
     def bind(self, fn: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
-        """Return the same without the name and the documentation of *fn*."""
+        """Return an async function that runs *fn* where the route says.
+
+        Without the name and the documentation of *fn*.
+        """
         engine, may_abandon = self._engine, self._may_abandon
         make: Callable[..., BlockingCall[T]] = self._make
         is_observed, send = engine.observation.is_on, self.route.send
