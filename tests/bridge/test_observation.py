@@ -280,7 +280,8 @@ def test_stuck_calls_without_observers(caplog: pytest.LogCaptureFixture) -> None
     handler = Handler()
     logger = logging.getLogger("asgibridge")
     logger.addHandler(handler)
-    with ThreadPoolExecutor(1) as executor, Bridge(stuck_after=0.01) as bridge:
+    # Time enough for a thread to begin what is in the way.
+    with ThreadPoolExecutor(1) as executor, Bridge(stuck_after=0.1) as bridge:
         options: Any = {"thread_sensitive": False, "executor": executor}
 
         async def main() -> None:
@@ -300,7 +301,8 @@ def test_stuck_calls_without_observers(caplog: pytest.LogCaptureFixture) -> None
 def test_stuck_behind_a_coroutine(caplog: pytest.LogCaptureFixture) -> None:
     """The coroutine that the thread waits for is named as well."""
     recorder = Recorder()
-    with Bridge(observers=[recorder], stuck_after=0.01) as bridge:
+    # As above.
+    with Bridge(observers=[recorder], stuck_after=0.1) as bridge:
 
         async def main() -> None:
             inside, release = asyncio.Event(), asyncio.Event()
