@@ -233,6 +233,7 @@ def test_stuck_calls_are_reported(caplog: pytest.LogCaptureFixture) -> None:
     with Bridge(observers=[Failing(), recorder], stuck_after=0.01) as bridge:
 
         async def main() -> None:
+            await bridge.sync_to_async(int)()  # the thread is there, and quick
             first = asyncio.create_task(bridge.sync_to_async(blocker)())
             await gate.entered_async()
             second = asyncio.create_task(bridge.sync_to_async(work)())
